@@ -1,0 +1,140 @@
+package deliver
+
+import (
+	"time"
+
+	"github.com/whatsapplink/cloud/schemas"
+)
+
+// Reasons of outcomes and of parking that are deliver's own; the closed list is Reasons.
+const (
+	reasonDeadline   = "deadline"           // past expires_at
+	reasonStopped    = "stopped"            // a stop stood until the deadline
+	reasonTenant     = "tenant_suspended"   //
+	reasonClosed     = "tenant_closed"      //
+	reasonUnknown    = "tenant_unknown"     //
+	reasonOptedOut   = "opted_out"          //
+	reasonStale      = "suppressions_stale" // the register is too old to be trusted
+	reasonInDoubt    = "in_doubt"           // parked: a call's outcome is not known
+	reasonPaced      = "paced"              // parked: its number's turn is later
+	reasonNoEvidence = "no_evidence"        // unknown: the settlement time is over
+	reasonDraining   = "draining"           // not sent: the process was asked to stop
+	reasonLate       = "late"               // sent: evidence came after unknown
+	evidenceAnswer   = "answer"
+	staleMarketing   = time.Minute
+	staleEverything  = 10 * time.Minute
+	// recheck is how soon a message looks again whether what keeps it is over, where nothing says when.
+	recheck = time.Minute
+)
+
+// gate is what keeps a message from being sent: an end, or a wait. The zero value is open.
+type gate struct {
+	class  schemas.AttemptClass // of an end
+	until  time.Time            // of a wait
+	reason string
+}
+
+func (g gate) shut() bool { return g.reason != "" }
+
+// gate checks all that may keep a message: at its turn, and again at the last moment before the call.
+func (p *Partition) gate(now time.Time, w *work) gate {
+	r := &p.cfg.Registers
+	m := &w.routed
+	stop, stopped := p.stopped(now, m)
+	if !now.Before(m.ExpiresAt) {
+		if stopped {
+			return gate{class: schemas.OutcomeExpired, reason: reasonStopped}
+		}
+		return gate{class: schemas.OutcomeExpired, reason: reasonDeadline}
+	}
+	tenant, ok := r.Tenant(m.TenantID)
+	switch {
+	case !ok:
+		return gate{until: now.Add(recheck), reason: reasonUnknown}
+	case tenant.Status == "closed":
+		return gate{class: schemas.OutcomeSuppressed, reason: reasonClosed}
+	case tenant.Status != "active":
+		return gate{until: now.Add(recheck), reason: reasonTenant}
+	case r.Suppressed(m.TenantID, m.RecipientRefs, m.Category):
+		return gate{class: schemas.OutcomeSuppressed, reason: reasonOptedOut}
+	case p.stale(now, m.Category):
+		return gate{until: now.Add(recheck), reason: reasonStale}
+	case stopped && stop.Until.IsZero():
+		return gate{until: now.Add(recheck), reason: reasonStopped}
+	case stopped:
+		return gate{until: stop.Until, reason: reasonStopped}
+	case r.Credential != nil && !r.Credential(m.Sender):
+		return gate{until: now.Add(recheck), reason: ReasonNoCredential}
+	}
+	return gate{}
+}
+
+func (p *Partition) stale(now time.Time, c schemas.Category) bool {
+	age := p.cfg.Registers.SuppressionsAge
+	if age == nil {
+		return false
+	}
+	old := age(now)
+	return old > staleEverything || (old > staleMarketing && c == schemas.Marketing)
+}
+
+// stopped returns the first stop that holds a message.
+func (p *Partition) stopped(now time.Time, m *schemas.Routed) (schemas.Stop, bool) {
+	type scope struct{ scope, id string }
+	scopes := [7]scope{
+		{"tenant", m.TenantID}, {"account", m.WABA}, {"number", m.Sender}, {"credential", m.Sender},
+		{"message", m.TenantID + "/" + m.MessageID}, {"recipient", ""}, {"template", ""},
+	}
+	if len(m.TemplateRef) > 0 {
+		scopes[6].id = schemas.StopID(m.TenantID, m.TemplateRef)
+	}
+	for _, s := range scopes {
+		if s.id == "" {
+			continue
+		}
+		if stop, ok := p.stop(now, s.scope, s.id, m.Category); ok {
+			return stop, true
+		}
+	}
+	for _, ref := range m.RecipientRefs {
+		if stop, ok := p.stop(now, "recipient", schemas.StopID(m.TenantID, ref), m.Category); ok {
+			return stop, true
+		}
+	}
+	return schemas.Stop{}, false
+}
+
+// stop looks one up, in the register and among those set here that the register may not show yet.
+func (p *Partition) stop(now time.Time, scope, id string, c schemas.Category) (schemas.Stop, bool) {
+	stop, ok := p.cfg.Registers.Stop(scope, id)
+	if len(p.stops) > 0 {
+		k := scope + "/" + id
+		if own, mine := p.stops[k]; mine {
+			if ok && !stop.SetAt.Before(own.SetAt) {
+				delete(p.stops, k)
+			} else {
+				stop, ok = own, true
+			}
+		}
+	}
+	over := !stop.Until.IsZero() && !now.Before(stop.Until)
+	if !ok || stop.Effect == "" || over || (stop.Category != "" && stop.Category != string(c)) {
+		return schemas.Stop{}, false
+	}
+	return stop, true
+}
+
+// divert ends or parks a message at a shut gate. One in doubt ends as unknown: it may have been sent.
+func (p *Partition) divert(now time.Time, w *work, g gate) {
+	st := w.msg.stand(w.send.accepted, p.cfg.Horizon)
+	switch {
+	case g.class == "" && len(st.open) > 0:
+		p.park(now, w, g.until, reasonInDoubt)
+	case g.class == "":
+		p.wait(now, w, g.until, g.reason)
+	case len(st.open) > 0:
+		p.giveUp(w, &st.open[len(st.open)-1])
+	default:
+		p.end(w, g.class, g.reason)
+	}
+}

@@ -1,0 +1,169 @@
+package deliver
+
+import (
+	"hash/fnv"
+	"time"
+
+	"github.com/whatsapplink/cloud/schemas"
+)
+
+// origin is a request's coordinates, hashed to keep memory small.
+type origin uint64
+
+func originOf(c schemas.Coordinates) origin {
+	h := fnv.New64a()
+	_, _ = h.Write([]byte(c.String()))
+	return origin(h.Sum64())
+}
+
+// past is all that stays of a message with one send, concluded: its repeats must find it for the horizon. There may be
+// millions, so it holds no pointers for the collector to follow.
+type past struct {
+	accepted int64 // Unix microseconds
+	offset   int64 // of the final outcome
+	at       int64 // append time of it, Unix milliseconds
+	source   origin
+	unknown  bool // whether it ended as unknown, which evidence may still move up
+}
+
+// Stand-ins for the outcomes of concluded sends: only their class is still asked for.
+var (
+	endedUnknown = &schemas.Attempt{Class: schemas.OutcomeUnknown}
+	ended        = &schemas.Attempt{Class: schemas.OutcomeSent}
+)
+
+// message brings a past message back as it was.
+func (o past) message(k key) *message {
+	e := entry{offset: o.offset, at: time.UnixMilli(o.at).UTC(), accepted: o.accepted, source: o.source, over: true, Attempt: ended}
+	if o.unknown {
+		e.Attempt = endedUnknown
+	}
+	return &message{key: k, entries: []entry{e}, sends: []*send{{accepted: o.accepted, source: o.source, done: true}}}
+}
+
+// compact keeps of a send concluded by this owner only that it is over.
+func (m *message) compact(accepted int64, final entry) {
+	if final.Class == schemas.OutcomeUnknown {
+		final.Attempt = endedUnknown
+	} else {
+		final.Attempt = ended
+	}
+	m.reduce(accepted, final)
+}
+
+// reduce keeps of a send that is over only its final outcome.
+func (m *message) reduce(accepted int64, final entry) {
+	final.over = true
+	final.source, _ = m.source(accepted)
+	kept := make([]entry, 0, 1)
+	for _, e := range m.entries {
+		switch {
+		case e.accepted != accepted:
+			kept = append(kept, e)
+		case e.offset == final.offset:
+			kept = append(kept, final)
+		}
+	}
+	m.entries = kept
+}
+
+// retire makes a message past if nothing more is to come of it.
+func (p *Partition) retire(m *message) {
+	if len(m.entries) != 1 || len(m.sends) != 1 || p.messages[m.key] != m {
+		return
+	}
+	e, s := &m.entries[0], m.sends[0]
+	if !e.over || !s.done || s.accepted != e.accepted || m.busy(p.cfg.Horizon) {
+		return
+	}
+	delete(p.messages, m.key)
+	p.past[m.key] = past{
+		accepted: e.accepted, offset: e.offset, at: e.at.UnixMilli(), source: e.source, unknown: e.Class == schemas.OutcomeUnknown,
+	}
+}
+
+// known returns what is known of a message, nil for nothing. It is not to be changed: see message.
+func (p *Partition) known(k key) *message {
+	if m := p.messages[k]; m != nil {
+		return m
+	}
+	if o, ok := p.past[k]; ok {
+		return o.message(k)
+	}
+	return nil
+}
+
+// message returns what is known of a message, to be added to.
+func (p *Partition) message(k key, at time.Time) *message {
+	m := p.known(k)
+	if m == nil {
+		m = &message{key: k}
+		p.aged = append(p.aged, aged{k, at.UnixMilli()})
+	}
+	if p.messages[k] != m {
+		m.since = p.since
+		p.messages[k] = m
+		delete(p.past, k)
+	}
+	return m
+}
+
+// aged says when a message, kept or past, was first met.
+type aged struct {
+	key key
+	at  int64 // Unix milliseconds
+}
+
+// pruneSlack is how much later than it might a message is looked at, so that most have ended by then.
+const pruneSlack = 10 * time.Minute
+
+// longestLane is how long what lay in a lane at the start may take to come.
+func longestLane() time.Duration { return Lanes[len(Lanes)-1].Delay }
+
+// keepAll keeps everything until what the lanes hold has come: it may reach back as far as memory does now.
+func (p *Partition) keepAll(now time.Time) { p.pruneFrom = now.Add(longestLane() + pruneSlack) }
+
+// prune forgets messages that ended longer than the horizon and the longest lane ago. Whatever still names one, or lies
+// as far back, reads back first.
+func (p *Partition) prune(now time.Time) {
+	if !p.caughtUp || len(p.reading) > 0 || now.Before(p.pruneFrom) {
+		return
+	}
+	oldest := now.Add(-p.cfg.Horizon - longestLane())
+	for len(p.aged) > 0 && p.aged[0].at < oldest.Add(-pruneSlack).UnixMilli() {
+		a := p.aged[0]
+		p.aged = p.aged[1:]
+		m := p.known(a.key)
+		if m == nil {
+			continue
+		}
+		last := time.UnixMilli(a.at)
+		if n := len(m.entries); n > 0 {
+			last = m.entries[n-1].at
+		}
+		if m.busy(p.cfg.Horizon) || !last.Before(oldest) {
+			p.aged = append(p.aged, aged{a.key, now.UnixMilli()})
+			continue
+		}
+		delete(p.messages, a.key)
+		delete(p.past, a.key)
+		if !last.Before(p.since) {
+			p.since = last.Add(time.Millisecond) // the resolution of append times
+		}
+	}
+}
+
+// busy says that a send of the message is under way, parked or in doubt.
+func (m *message) busy(horizon time.Duration) bool {
+	for _, s := range m.sends {
+		if s.live != nil || s.parked.Topic != "" {
+			return true
+		}
+	}
+	for _, e := range m.entries {
+		if e.Class == schemas.Claim && len(m.stand(e.accepted, horizon).open) > 0 {
+			return true
+		}
+	}
+	return false
+}
