@@ -1,0 +1,66 @@
+package wire
+
+import (
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/whatsapplink/cloud/pipeline"
+	"github.com/whatsapplink/cloud/pipeline/seal"
+	"github.com/whatsapplink/cloud/schemas"
+)
+
+// PolicyVersion is the privacy policy that every event, receipt and audit record is stamped with.
+const PolicyVersion = "2026-11"
+
+// maxOriginal is how much of a rejected record is kept, sealed.
+const maxOriginal = 512 << 10
+
+// batchLimits are what was measured best: larger batches cost the collector more than they save in requests.
+var batchLimits = pipeline.Limits{Records: 1000, Bytes: 1 << 20}
+
+// output is a record that encodes itself: pairing a codec with its value keeps the types apart until the bytes.
+type output func() (pipeline.Output, error)
+
+// record is one record for a topic, its partition chosen by key.
+func record[T any](topic string, key []byte, codec *schemas.Codec[T], value *T) output {
+	return func() (pipeline.Output, error) {
+		bytes, err := codec.Encode(value)
+		return pipeline.Output{Topic: topic, Partition: pipeline.AnyPartition, Key: key, Value: bytes}, err
+	}
+}
+
+func encodeAll(outputs ...output) ([]pipeline.Output, error) {
+	encoded := make([]pipeline.Output, 0, len(outputs))
+	for _, o := range outputs {
+		e, err := o()
+		if err != nil {
+			return nil, err
+		}
+		encoded = append(encoded, e)
+	}
+	return encoded, nil
+}
+
+// coordinates is a position as records carry it.
+func coordinates(p pipeline.Position) schemas.Coordinates {
+	return schemas.Coordinates{Topic: p.Topic, Partition: int32(p.Partition), Offset: p.Offset}
+}
+
+// undecodable turns the codec's verdict on a record into a rejection; anything else is the world's fault (a registry
+// that cannot be reached).
+func undecodable(err error) error {
+	var bad *schemas.DecodeError
+	if errors.As(err, &bad) {
+		return pipeline.Reject(bad.Reason)
+	}
+	return err
+}
+
+// rejectedWindow is the smallest window of at least 24 h, or the longest there is.
+func rejectedWindow(windows []time.Duration) time.Duration {
+	if w, ok := seal.SmallestCovering(windows, 24*time.Hour); ok {
+		return w
+	}
+	return slices.Max(windows)
+}

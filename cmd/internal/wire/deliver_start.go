@@ -1,0 +1,96 @@
+package wire
+
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+	"time"
+
+	"github.com/whatsapplink/cloud/pipeline"
+	"github.com/whatsapplink/cloud/schemas"
+)
+
+const (
+	// pacingMemory is how far back attempts tell of what pairs still owe.
+	pacingMemory = 10 * time.Minute
+	// scanAtMost bounds how many parked records are decoded for their age; with more, a whole delivery window is read back.
+	scanAtMost = 200_000
+)
+
+// deliverPart is one partition's share of a deliverer.
+type deliverPart struct {
+	*deliverer
+	number          int
+	parked, inDoubt atomic.Int64 // records in its lanes
+}
+
+// start finds how far attempts must be read back: to the earliest accepted_at among the uncommitted records of routed and
+// the lanes, less the horizon. A record of routed that is older still reads back by itself when it comes.
+func (d *deliverPart) start(ctx context.Context, lanes []pipeline.Source) (since time.Time, offset int64, err error) {
+	now := time.Now()
+	oldest := now.Add(d.cfg.Horizon - max(d.cfg.Horizon, pacingMemory))
+	seen := 0
+	for i, lane := range lanes {
+		cluster := d.process.Cluster
+		src := cluster.Tail(lane.Topic(), d.number, lane.Committed())
+		err := pipeline.Retry(ctx, pipeline.Backoff{}, "scan "+lane.Topic(), func(ctx context.Context) error {
+			return Scan(ctx, src, func(r pipeline.Record) error {
+				if i > 0 {
+					d.lies(r, 1)
+				}
+				if seen++; seen > scanAtMost {
+					return nil
+				}
+				if m, err := schemas.Routeds.Decode(r.Value); err == nil && m.AcceptedAt.Before(oldest) {
+					oldest = m.AcceptedAt
+				}
+				return nil
+			})
+		})
+		if err != nil {
+			return since, 0, err
+		}
+	}
+	if seen > scanAtMost {
+		oldest = now.Add(-24 * time.Hour)
+	}
+	since = oldest.Add(-d.cfg.Horizon)
+	err = pipeline.Retry(ctx, pipeline.Backoff{}, "find start of attempts", func(ctx context.Context) (err error) {
+		offset, err = d.process.Cluster.OffsetAt(ctx, Attempts, d.number, since)
+		return err
+	})
+	return since, offset, err
+}
+
+// errEnough ends a scan before the end of the log.
+var errEnough = errors.New("read far enough")
+
+// readBack reads older attempts, appended from one time up to another.
+func (d *deliverPart) readBack(ctx context.Context, from, to time.Time) ([]pipeline.Record, error) {
+	offset, err := d.process.Cluster.OffsetAt(ctx, Attempts, d.number, from)
+	if err != nil {
+		return nil, err
+	}
+	var records []pipeline.Record
+	err = Scan(ctx, d.process.Cluster.Tail(Attempts, d.number, offset), func(r pipeline.Record) error {
+		if !r.AppendedAt.Before(to) {
+			return errEnough
+		}
+		records = append(records, r)
+		return nil
+	})
+	if errors.Is(err, errEnough) {
+		err = nil
+	}
+	return records, err
+}
+
+// recall reads one parked record; without a value when it is gone.
+func (d *deliverPart) recall(ctx context.Context, at pipeline.Position) (pipeline.Record, error) {
+	src := d.process.Cluster.Tail(at.Topic, at.Partition, at.Offset)
+	records, err := fetchFor(ctx, src, 5*time.Second)
+	if err != nil || len(records) == 0 || records[0].Position != at {
+		return pipeline.Record{Position: at}, err
+	}
+	return records[0], nil
+}

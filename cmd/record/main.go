@@ -1,0 +1,9 @@
+// Command record lands events, receipts, audit and suppressions in ClickHouse.
+package main
+
+import (
+	"github.com/whatsapplink/cloud/cmd/internal/boot"
+	"github.com/whatsapplink/cloud/cmd/internal/wire"
+)
+
+func main() { boot.Main[wire.RecordConfig]("record", wire.Record) }
