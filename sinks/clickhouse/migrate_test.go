@@ -39,7 +39,7 @@ func TestMigrationsBearTwoRunners(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	expect(t, db, "5", "SELECT count() FROM schema_migrations FINAL")
+	expect(t, db, "4", "SELECT count() FROM schema_migrations FINAL")
 	for _, view := range []string{"message_status", "funnel_hourly", "latency_hourly", "errors_hourly", "senders", "retention", "freshness"} {
 		if _, err := db.Query(t.Context(), "SELECT * FROM "+view); err != nil {
 			t.Errorf("%s: %v", view, err)

@@ -16,6 +16,7 @@ CREATE TABLE IF NOT EXISTS messages
     redaction_due_at  Nullable(DateTime64(6, 'UTC')) COMMENT 'When its diagnostic window ends' CODEC(ZSTD(1)),
     attempts          UInt16 COMMENT 'Number of the last attempt claimed',
     parked            UInt16 COMMENT 'How often it was parked',
+    repeats           UInt16 COMMENT 'Requests of this time that repeated an id; one in the millisecond of its first shares its row',
     reason            LowCardinality(String) COMMENT 'Reason of the state, from a closed list',
     error_code        Int32 COMMENT 'Error code of Meta with the state, else of its last failure; 0 for none' CODEC(ZSTD(1)),
     latency_us        Int64 COMMENT 'Duration of the call that sent it, in microseconds; 0 without one' CODEC(ZSTD(1)),
@@ -64,6 +65,7 @@ CREATE TABLE IF NOT EXISTS delivery_hourly
     redacted          UInt64 COMMENT 'Of these, with the diagnostic copy stripped',
     attempts          UInt64 COMMENT 'Attempts of these messages together',
     billable          UInt64 COMMENT 'Of these, charged for by Meta',
+    repeats           UInt64 COMMENT 'Requests among these that repeated an id',
     refreshed_at      DateTime64(6, 'UTC') COMMENT 'When the hour was computed; only rows of its latest refresh count'
 )
 ENGINE = ReplacingMergeTree(refreshed_at)

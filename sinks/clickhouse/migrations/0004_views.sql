@@ -55,7 +55,7 @@ CREATE OR REPLACE VIEW funnel_hourly
     suppressed        UInt64 COMMENT 'Of these, not sent because of an objection or a suspension',
     unknown           UInt64 COMMENT 'Of these, sent or not: no evidence came',
     rejected          UInt64 COMMENT 'Of these, refused as bad input',
-    repeated          UInt64 COMMENT 'Of these, repeats of an id, not sent again',
+    repeated          UInt64 COMMENT 'Requests that repeated an id, not sent again; one in the millisecond of its first is no message of its own',
     open              UInt64 COMMENT 'Of these, not ended yet',
     refreshed_at      DateTime64(6, 'UTC') COMMENT 'When this was computed; late callbacks restate it for up to 7 days'
 )
@@ -68,7 +68,7 @@ AS SELECT hour, tenant_id, sender_id, country, category, content_type,
     sumIf(h.messages, h.state = 'suppressed') AS suppressed,
     sumIf(h.messages, h.state = 'unknown') AS unknown,
     sumIf(h.messages, h.state = 'rejected') AS rejected,
-    sumIf(h.messages, h.state = 'repeated') AS repeated,
+    sum(h.repeats) AS repeated,
     sumIf(h.messages, h.state IN ('accepted', 'routed', 'parked', 'claimed')) AS open,
     max(h.refreshed_at) AS refreshed_at
 FROM delivery_hourly AS h FINAL
