@@ -28,8 +28,6 @@ type Group struct {
 	// Topics lists what to consume. It is asked before every generation, so that topics may come and go; one that does
 	// not exist is waited for.
 	Topics func(ctx context.Context) ([]string, error)
-	// A receive from Changed asks for a look at Topics at once; nil: every few seconds only. It is never closed.
-	Changed <-chan struct{}
 	// Own works on a partition until ctx ends, then returns soon, nil. It may return early: the partition then rests
 	// until the next generation. An error ends the group.
 	Own func(ctx context.Context, o *Owned) error
@@ -221,7 +219,6 @@ func (n *generation) watch(ctx context.Context) bool {
 		select {
 		case <-ctx.Done():
 			return false
-		case <-n.group.Changed:
 		case <-tick.C:
 		}
 		topics, err := n.group.existing(ctx)

@@ -283,17 +283,16 @@ func TestOwnsErrorEndsTheGroup(t *testing.T) {
 }
 
 func TestTopicsThatAppearAreTakenIn(t *testing.T) {
-	// Goal: a listed topic that does not exist yet does not keep the others waiting, and is taken in once Changed says so.
+	// Goal: a listed topic that does not exist yet does not keep the others waiting, and is taken in soon after it does.
 	// Method: list two, create the second later.
 	onBoth(t, func(t *testing.T, c *kafka.Cluster) {
 		create(t, c, kafka.TopicSpec{Name: "a", Partitions: 1})
 		put(t, c, numbered("a", 0, 3))
-		s, changed := newSeen(), make(chan struct{}, 1)
-		join(t, &kafka.Group{Cluster: c, ID: prefix(), Topics: topics("a", "b"), Changed: changed, Own: handle(s)})
+		s := newSeen()
+		join(t, &kafka.Group{Cluster: c, ID: prefix(), Topics: topics("a", "b"), Own: handle(s)})
 		eventually(t, "the first topic is handled", func() bool { return s.count() == 3 })
 		create(t, c, kafka.TopicSpec{Name: "b", Partitions: 1})
 		put(t, c, []pipeline.Output{{Topic: "b", Partition: 0, Value: []byte("of b")}})
-		changed <- struct{}{}
 		eventually(t, "the second topic is handled", func() bool { return s.count() == 4 })
 		if s.repeated() != 0 {
 			t.Fatal("handled twice")
