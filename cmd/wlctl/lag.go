@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 	"text/tabwriter"
 )
 
@@ -29,7 +30,7 @@ var reads = map[string]func(topic string) bool{
 
 func prefixed(prefixes ...string) func(string) bool {
 	return func(topic string) bool {
-		return slices.ContainsFunc(prefixes, func(p string) bool { return len(topic) >= len(p) && topic[:len(p)] == p })
+		return slices.ContainsFunc(prefixes, func(p string) bool { return strings.HasPrefix(topic, p) })
 	}
 }
 

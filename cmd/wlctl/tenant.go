@@ -181,17 +181,12 @@ func (c *tenantListCmd) Run(ctx context.Context, s streams) error {
 	if err != nil {
 		return err
 	}
-	ids := make([]string, 0, len(tenants))
-	for id := range tenants {
-		ids = append(ids, id)
-	}
-	slices.Sort(ids)
 	table := tabwriter.NewWriter(s.out, 0, 4, 2, ' ', 0)
 	defer func() { _ = table.Flush() }()
 	if !c.JSON {
 		_, _ = fmt.Fprintln(table, "TENANT\tSTATUS\tREGION\tSENDERS\tDIAGNOSTIC WINDOW\tOUTCOMES")
 	}
-	for _, id := range ids {
+	for _, id := range slices.Sorted(maps.Keys(tenants)) {
 		t := tenants[id]
 		if c.JSON {
 			if err := json.NewEncoder(s.out).Encode(t); err != nil {

@@ -50,9 +50,13 @@ func openKeeper(variable, url, old string) (seal.Keeper, error) {
 	return keeper, nil
 }
 
-// keyless refuses the root key where a binary must not have it.
-func keyless(environment string) []boot.Problem {
-	if environment != "" {
+// Keyless is the variable that binaries without a content key read only to refuse it.
+type Keyless struct {
+	KeysURL string `env:"WL_KEYS_URL"`
+}
+
+func (k Keyless) check() []boot.Problem {
+	if k.KeysURL != "" {
 		return []boot.Problem{{Variable: "WL_KEYS_URL", What: "is set, and this binary must run without any content key", Hint: "unset it for this binary"}}
 	}
 	return nil

@@ -17,18 +17,18 @@ import (
 // ListenConfig is the configuration of listen.
 type ListenConfig struct {
 	boot.Common
+	Keyless
 	RefsKeys
 	Address         string `env:"WL_LISTEN" envDefault:"127.0.0.1:8080"`
 	CertFile        string `env:"WL_LISTEN_CERT_FILE"`
 	KeyFile         string `env:"WL_LISTEN_KEY_FILE"`
 	AppSecretFile   string `env:"WL_APP_SECRET_FILE"`
 	VerifyTokenFile string `env:"WL_VERIFY_TOKEN_FILE"`
-	KeysURL         string `env:"WL_KEYS_URL"` // only to be refused
 }
 
 // Check names what single variables cannot show.
 func (c *ListenConfig) Check() []boot.Problem {
-	problems := append(keyless(c.KeysURL), c.RefsKeys.check()...)
+	problems := append(c.Keyless.check(), c.RefsKeys.check()...)
 	host, _, err := net.SplitHostPort(c.Address)
 	if err != nil {
 		problems = append(problems, boot.Problem{Variable: "WL_LISTEN", What: "is not host:port", Hint: "127.0.0.1:8080"})

@@ -46,12 +46,12 @@ func (c ClickHouse) Open() (*clickhouse.DB, error) {
 // RecordConfig is the configuration of record.
 type RecordConfig struct {
 	boot.Common
+	Keyless
 	ClickHouse
-	KeysURL string `env:"WL_KEYS_URL"` // only to be refused
 }
 
 // Check names what single variables cannot show.
-func (c *RecordConfig) Check() []boot.Problem { return keyless(c.KeysURL) }
+func (c *RecordConfig) Check() []boot.Problem { return c.Keyless.check() }
 
 // recordLimits gather rows for a second: ClickHouse wants few, large inserts. Much larger ones were slower, and took too
 // much memory where a process owns twelve partitions: what the collector walks grows with the rows that wait.

@@ -19,11 +19,11 @@ import (
 // RedactConfig is the configuration of redact.
 type RedactConfig struct {
 	boot.Common
-	KeysURL string `env:"WL_KEYS_URL"` // only to be refused
+	Keyless
 }
 
 // Check names what single variables cannot show.
-func (c *RedactConfig) Check() []boot.Problem { return keyless(c.KeysURL) }
+func (c *RedactConfig) Check() []boot.Problem { return c.Keyless.check() }
 
 // redactor is delivered.* -> redacted, receipts.
 type redactor struct {

@@ -14,11 +14,11 @@ import (
 // RouteConfig is the configuration of route.
 type RouteConfig struct {
 	boot.Common
-	KeysURL string `env:"WL_KEYS_URL"` // only to be refused
+	Keyless
 }
 
 // Check names what single variables cannot show.
-func (c *RouteConfig) Check() []boot.Problem { return keyless(c.KeysURL) }
+func (c *RouteConfig) Check() []boot.Problem { return c.Keyless.check() }
 
 // router is validated -> routed.
 type router struct {
