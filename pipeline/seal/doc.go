@@ -1,8 +1,8 @@
 // Package seal makes content unreadable on time: it seals, opens, and lets the broker's retention destroy the keys.
 //
 // Its invariant: nothing is sealed under a seed before the key topic has acknowledged it, nor longer than one bucket
-// after, and no seed, opened or wrapped, stays here past its append time + window + one bucket. So what a key topic no
-// longer holds, nobody can open.
+// after, and no seed, opened or wrapped, stays here past its append time + window + one bucket, whatever is done to the
+// clock of the machine; what is let go of is overwritten. So what a key topic no longer holds, nobody can open.
 //
 // # The tree of keys, frozen
 //

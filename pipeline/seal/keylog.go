@@ -83,7 +83,7 @@ func (k *keyLog) add(r pipeline.Record) {
 	if err != nil || record.Version != version || string(record.SeedID) != string(r.Key) {
 		record.Wrapped = nil
 	}
-	k.seeds.add(key, record.Wrapped, r.AppendedAt.Add(k.retention))
+	k.seeds.add(key, record.Wrapped, r.AppendedAt, k.retention)
 }
 
 func (k *keyLog) failed(err error) error {

@@ -34,6 +34,7 @@ type Opener struct {
 	config  OpenerConfig
 	seeds   *index
 	unwraps effects[*seed]
+	nodes   nodes
 
 	mu       sync.Mutex
 	families map[string]*keyLog
@@ -56,15 +57,25 @@ func (o *Opener) Open(ctx context.Context, sealed schemas.Sealed, tenant, messag
 	if err := wellFormed(sealed); err != nil {
 		return nil, err
 	}
-	s, err := o.seed(ctx, seedKey{sealed.Family, seedID(sealed.SeedID)})
-	if err != nil {
-		return nil, err
-	}
-	key, err := s.key(tenant, message)
+	key, err := o.key(ctx, seedKey{sealed.Family, seedID(sealed.SeedID)}, tenant, message)
 	if err != nil {
 		return nil, err
 	}
 	return decrypt(key, additional(tenant, message, purpose), sealed)
+}
+
+// key derives a message's key from its seed.
+func (o *Opener) key(ctx context.Context, name seedKey, tenant, message string) ([keyBytes]byte, error) {
+	for {
+		s, err := o.seed(ctx, name)
+		if err != nil {
+			return [keyBytes]byte{}, err
+		}
+		key, err := s.key(tenant, message)
+		if err != errWiped { // else it expired, or gave way to others, just now
+			return key, err
+		}
+	}
 }
 
 // seed returns an opened seed: open already, or unwrapped now, or first looked for in its key topic.
@@ -89,11 +100,13 @@ func (o *Opener) seed(ctx context.Context, key seedKey) (*seed, error) {
 		return nil, errSeedRecord
 	}
 	return o.unwraps.do(ctx, key.family+string(key.id[:]), func(ctx context.Context) (*seed, error) {
-		s, err := unwrap(ctx, o.config.Keeper, key.id, key.family, wrapped)
+		s, err := unwrap(ctx, o.config.Keeper, key.id, key.family, wrapped, &o.nodes)
 		if err != nil {
 			return nil, err
 		}
-		o.seeds.open(s)
+		if !o.seeds.open(s) {
+			return nil, ErrGone // it expired meanwhile
+		}
 		return s, nil
 	})
 }
@@ -126,9 +139,8 @@ func (o *Opener) adopt(s *seed, record schemas.Seed, at pipeline.Appended) {
 	if err != nil {
 		return
 	}
-	expires := at.At.Add(KeyRetention(window, o.config.ShortestBucket))
-	o.seeds.add(seedKey{s.family, s.id}, record.Wrapped, expires)
-	o.seeds.open(s)
+	o.seeds.add(seedKey{s.family, s.id}, record.Wrapped, at.At, KeyRetention(window, o.config.ShortestBucket))
+	o.seeds.open(s.clone(&o.nodes))
 }
 
 // Format prints [redacted] for every verb: it holds keys.

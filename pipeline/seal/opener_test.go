@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"strconv"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -103,7 +104,7 @@ func TestSealedValuesAreFrozen(t *testing.T) {
 		}
 		return b
 	}
-	s := &seed{tree: newTree(rootOf(unhex("000102030405060708090a0b0c0d0e0f")))}
+	s := &seed{nodes: new(nodes), tree: newTree(rootOf(unhex("000102030405060708090a0b0c0d0e0f")))}
 	key, err := s.key("acme", "01JDKX5V8Z3N9T2QY7W4R6M1PB")
 	if err != nil {
 		t.Fatal(err)
@@ -221,7 +222,7 @@ func TestAnErasedMessageDoesNotOpen(t *testing.T) {
 	// Goal: a punctured seed in the key topic opens the others only. Method: write a punctured seed by hand.
 	log, keeper := newMemory(), newKeeper(t)
 	_, opener := newPair(log, keeper)
-	s := newSeed("20s")
+	s := newSeed("20s", new(nodes))
 	seal := func(message string) schemas.Sealed {
 		key, err := s.key("acme", message)
 		if err != nil {
@@ -231,7 +232,7 @@ func TestAnErasedMessageDoesNotOpen(t *testing.T) {
 		return schemas.Sealed{Version: version, Family: "20s", SeedID: s.id[:], Nonce: nonce, Ciphertext: ciphertext}
 	}
 	one, two := seal("1"), seal("2")
-	punctured := &seed{id: s.id, family: s.family, tree: s.tree.PunctureMessage("acme", "1")}
+	punctured := &seed{id: s.id, family: s.family, nodes: new(nodes), tree: s.tree.PunctureMessage("acme", "1")}
 	record, err := punctured.wrap(t.Context(), keeper, time.Now())
 	if err != nil {
 		t.Fatal(err)
@@ -275,5 +276,102 @@ func TestOpenSeedsAreBounded(t *testing.T) {
 	}
 	if _, after := keeper.calls(); after != before+1 {
 		t.Error("the first seed was not evicted")
+	}
+}
+
+// clearOf says whether no byte of a node is left in a seed and among what its owner keeps.
+func clearOf(s *seed) bool {
+	s.nodes.mu.RLock()
+	defer s.nodes.mu.RUnlock()
+	for _, n := range s.tree.nodes {
+		if n.key != ([nodeBytes]byte{}) {
+			return false
+		}
+	}
+	for i := range s.nodes.slots {
+		if slot := &s.nodes.slots[i]; slot.seed == s.id || (slot.key != [nodeBytes]byte{}) != slot.used {
+			return false
+		}
+	}
+	return s.wiped
+}
+
+func TestWhatIsLetGoOfIsZeroed(t *testing.T) {
+	// Goal: no key stays in memory when its seed's bucket or window is over, or when it gives way to others, and a seed of
+	// two owners outlives the end of one. Method: keep hold of seeds, let the clock pass, look at their bytes.
+	synctest.Test(t, func(t *testing.T) {
+		log, keeper := newMemory(), newKeeper(t)
+		opener := NewOpener(OpenerConfig{Tail: log.tail, Keeper: keeper, ShortestBucket: second})
+		sealer := NewSealer(SealerConfig{Log: log, Keeper: keeper, ShortestBucket: second, Opener: opener})
+		sealed := mustSeal(t, sealer, "1")
+		if _, err := open(opener, sealed, "1"); err != nil {
+			t.Fatal(err)
+		}
+		own := sealer.usable(testWindow).seed
+		_, opened, _ := opener.seeds.get(seedKey{"20s", own.id})
+		if clearOf(own) || clearOf(opened) {
+			t.Fatal("the test sees no keys where there are some")
+		}
+		time.Sleep(second)
+		synctest.Wait()
+		if !clearOf(own) {
+			t.Error("the sealer's seed is left after its bucket")
+		}
+		if got, err := open(opener, sealed, "1"); err != nil || got != "hello 1" {
+			t.Errorf("the opener's seed went with the sealer's: %q, %v", got, err)
+		}
+		time.Sleep(testWindow)
+		synctest.Wait()
+		if !clearOf(opened) {
+			t.Error("the opener's seed is left after its window")
+		}
+	})
+}
+
+func TestASeedIsWipedUnderItsUsers(t *testing.T) {
+	// Goal: whoever meets a wiped seed opens it again or learns that it is gone; nobody gets a key of zeros. Method: many
+	// open while others drive seeds out, under -race.
+	log, keeper := newMemory(), newKeeper(t)
+	sealer, opener := newPair(log, keeper)
+	sealed, _, err := sealer.Seal(t.Context(), time.Hour, "acme", "1", Transit, []byte("hello 1"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	key := seedKey{"1h", seedID(sealed.SeedID)}
+	var group sync.WaitGroup
+	for range 4 {
+		group.Go(func() {
+			for range 200 {
+				if got, err := open(opener, sealed, "1"); err != nil || got != "hello 1" {
+					t.Errorf("opened %q, %v", got, err)
+					return
+				}
+				opener.seeds.mu.Lock()
+				if e := opener.seeds.entries[key]; e != nil {
+					opener.seeds.close(e)
+				}
+				opener.seeds.mu.Unlock()
+			}
+		})
+	}
+	group.Wait()
+}
+
+func TestAnOpenersMemoryIsBounded(t *testing.T) {
+	// Goal: tenants do not grow what is kept, and one that lost its slot to another has the same keys. Method: more tenants
+	// than slots, twice.
+	s := newSeed("24h", new(nodes))
+	for range 2 {
+		for i := range nodeSlots + 1000 {
+			tenant := "tenant-" + strconv.Itoa(i)
+			got, err := s.key(tenant, "1")
+			want, _ := s.tree.key(messagePath(tenantPath(tenant), "1"))
+			if err != nil || got != want {
+				t.Fatalf("%s: another key, %v", tenant, err)
+			}
+		}
+	}
+	if n := len(s.nodes.slots); n != nodeSlots {
+		t.Errorf("%d slots", n)
 	}
 }

@@ -39,7 +39,7 @@ func TestNothingSecretPrints(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := sealer.current[testWindow].seed
+	s := sealer.usable(testWindow).seed
 	node := s.tree.nodes[0].key[:]
 	rootKey, _ := base64.URLEncoding.DecodeString(strings.TrimPrefix(keeperURL, "base64key://"))
 	secret := [][]byte{node, rootKey, askerKey, sealed.Ciphertext, []byte(canary)}

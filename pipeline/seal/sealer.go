@@ -28,6 +28,7 @@ type SealerConfig struct {
 type Sealer struct {
 	config   SealerConfig
 	renewals effects[*active]
+	nodes    nodes
 
 	mu      sync.RWMutex
 	current map[time.Duration]*active
@@ -38,11 +39,15 @@ type active struct {
 	seed   *seed
 	ref    schemas.SeedRef
 	offset int64
-	born   time.Time // before the seed was appended, monotonic
+	born   time.Time // before the seed was appended, with a monotonic reading
 	bucket time.Duration
 }
 
-func (a *active) usable(now time.Time) bool { return a != nil && now.Sub(a.born) < a.bucket }
+// usable says that the bucket is over by neither clock: the monotonic one stands still while a machine is suspended, and
+// the other one may be set.
+func (a *active) usable(now time.Time) bool {
+	return a != nil && max(now.Sub(a.born), now.Round(0).Sub(a.born.Round(0))) < a.bucket
+}
 
 var errLateSeed = errors.New("seed was acknowledged after its bucket was over")
 
@@ -67,11 +72,7 @@ func shortestOr(d time.Duration) time.Duration {
 // topic; the others take 3 µs for 500 bytes. Errors are the world's: call again. The result's SeedID is shared and must
 // not be changed.
 func (s *Sealer) Seal(ctx context.Context, window time.Duration, tenant, message string, purpose Purpose, plaintext []byte) (schemas.Sealed, schemas.SeedRef, error) {
-	a, err := s.active(ctx, window)
-	if err != nil {
-		return schemas.Sealed{}, schemas.SeedRef{}, err
-	}
-	key, err := a.seed.key(tenant, message)
+	a, key, err := s.key(ctx, window, tenant, message)
 	if err != nil {
 		return schemas.Sealed{}, schemas.SeedRef{}, err
 	}
@@ -84,6 +85,20 @@ func (s *Sealer) Seal(ctx context.Context, window time.Duration, tenant, message
 		Nonce:      nonce,
 		Ciphertext: ciphertext,
 	}, a.ref, nil
+}
+
+// key derives a message's key from the seed of the present bucket.
+func (s *Sealer) key(ctx context.Context, window time.Duration, tenant, message string) (*active, [keyBytes]byte, error) {
+	for {
+		a, err := s.active(ctx, window)
+		if err != nil {
+			return nil, [keyBytes]byte{}, err
+		}
+		key, err := a.seed.key(tenant, message)
+		if err != errWiped { // else the bucket ended just now
+			return a, key, err
+		}
+	}
 }
 
 // active returns the seed of the present bucket of a window, made now if need be.
@@ -116,7 +131,7 @@ func (s *Sealer) usable(window time.Duration) *active {
 // renew makes a seed, has it wrapped and acknowledged, and only then lets it be used. A seed that failed on the way is
 // never used; the next try makes another.
 func (s *Sealer) renew(ctx context.Context, window time.Duration, family string) (*active, error) {
-	fresh := newSeed(family)
+	fresh := newSeed(family, &s.nodes)
 	record, err := fresh.wrap(ctx, s.config.Keeper, s.config.Now())
 	if err != nil {
 		return nil, err
@@ -141,24 +156,25 @@ func (s *Sealer) renew(ctx context.Context, window time.Duration, family string)
 	if !a.usable(s.config.Now()) {
 		return nil, errLateSeed
 	}
-	s.install(window, a)
 	if o := s.config.Opener; o != nil {
 		o.adopt(fresh, record, appended[0])
 	}
+	s.install(window, a)
 	return a, nil
 }
 
-// install puts a in place and takes it away when its bucket is over, so that an idle process holds no seed.
+// install puts a in place, and takes it away and wipes it when its bucket is over, so that an idle process holds no seed.
 func (s *Sealer) install(window time.Duration, a *active) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.current[window] = a
-	time.AfterFunc(a.bucket, func() {
+	time.AfterFunc(a.bucket-s.config.Now().Sub(a.born), func() {
 		s.mu.Lock()
-		defer s.mu.Unlock()
 		if s.current[window] == a {
 			delete(s.current, window)
 		}
+		s.mu.Unlock()
+		a.seed.wipe()
 	})
 }
 

@@ -3,70 +3,93 @@ package seal
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/whatsapplink/cloud/schemas"
 )
 
-// tenantsPerSeed bounds the tenant subtrees kept of one opened seed. Beyond it they are derived again, 64 levels each.
-const tenantsPerSeed = 1024
-
 type seedID [seedIDBytes]byte
 
-// seed is an opened seed: the one form in which keys exist in clear. Safe for concurrent use; prints as [redacted].
+// errWiped says that a seed was let go of between being looked up and being used: look it up again.
+var errWiped = errors.New("seed was wiped")
+
+// seed is an opened seed: the one form in which keys exist in clear. Whoever lets go of it wipes it. Safe for concurrent
+// use; prints as [redacted].
 type seed struct {
 	id     seedID
 	family string
+	nodes  *nodes // its owner's; guards what follows
 	tree   Tree
-
-	mu      sync.RWMutex
-	tenants map[string]tenantTree
+	wiped  bool
 }
 
-// tenantTree is what a seed knows of one tenant.
-type tenantTree struct {
-	path path
-	tree Tree
-}
-
-func newSeed(family string) *seed {
-	s := &seed{family: family}
+func newSeed(family string, kept *nodes) *seed {
+	s := &seed{family: family, nodes: kept}
 	var root [nodeBytes]byte
 	_, _ = rand.Read(s.id[:])
 	_, _ = rand.Read(root[:])
 	s.tree = newTree(root)
+	clear(root[:])
 	return s
 }
 
-// key derives the key of a message, or ErrErased. 1 µs while the tenant's subtree is cached.
+// key derives the key of a message: ErrErased, or errWiped. 1 µs while the tenant's node is kept.
 func (s *seed) key(tenant, message string) ([keyBytes]byte, error) {
-	s.mu.RLock()
-	t, ok := s.tenants[tenant]
-	s.mu.RUnlock()
-	if !ok {
-		t.path = tenantPath(tenant)
-		t.tree = s.tree.subtree(t.path, tenantDepth)
-		s.remember(tenant, t)
+	p := messagePath(tenantPath(tenant), message)
+	s.nodes.mu.RLock()
+	if n, ok := s.nodes.get(&s.id, &p); ok { // never of a wiped seed
+		defer s.nodes.mu.RUnlock()
+		return n.messageKey(p), nil
 	}
-	return t.tree.key(messagePath(t.path, message))
+	s.nodes.mu.RUnlock()
+	return s.firstKey(p)
 }
 
-func (s *seed) remember(tenant string, t tenantTree) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.tenants == nil || len(s.tenants) >= tenantsPerSeed {
-		s.tenants = make(map[string]tenantTree)
+// firstKey derives a key whose tenant's node is not kept, and keeps that. Of a tenant of whom something was punctured
+// there is no such node; its keys are not so far from what is left.
+func (s *seed) firstKey(p path) ([keyBytes]byte, error) {
+	s.nodes.mu.Lock()
+	defer s.nodes.mu.Unlock()
+	if s.wiped {
+		return [keyBytes]byte{}, errWiped
 	}
-	s.tenants[tenant] = t
+	n, ok := s.tree.find(p)
+	if !ok {
+		return [keyBytes]byte{}, ErrErased
+	}
+	if n.depth > tenantDepth {
+		return n.messageKey(p), nil
+	}
+	below := n.descend(p, tenantDepth)
+	s.nodes.put(&s.id, &p, &below)
+	return below.messageKey(p), nil
+}
+
+// wipe overwrites the seed and what is kept of it. Copies on stacks and in AES key schedules are left to the collector.
+func (s *seed) wipe() {
+	s.nodes.mu.Lock()
+	defer s.nodes.mu.Unlock()
+	s.wiped = true
+	clear(s.tree.nodes)
+	s.nodes.forget(&s.id)
+}
+
+// clone returns the seed for another owner, who wipes it by itself.
+func (s *seed) clone(kept *nodes) *seed {
+	s.nodes.mu.RLock()
+	defer s.nodes.mu.RUnlock()
+	return &seed{id: s.id, family: s.family, nodes: kept, tree: Tree{nodes: slices.Clone(s.tree.nodes)}, wiped: s.wiped}
 }
 
 // wrap returns the seed's record for the key topic.
 func (s *seed) wrap(ctx context.Context, keeper Keeper, now time.Time) (schemas.Seed, error) {
-	plain, err := schemas.Nodes.Encode(s.tree.list())
+	list := s.tree.list()
+	defer wipeList(list)
+	plain, err := schemas.Nodes.Encode(list)
 	if err != nil {
 		return schemas.Seed{}, fmt.Errorf("encode seed: %w", err)
 	}
@@ -83,7 +106,7 @@ func (s *seed) wrap(ctx context.Context, keeper Keeper, now time.Time) (schemas.
 }
 
 // unwrap opens a seed's record.
-func unwrap(ctx context.Context, keeper Keeper, id seedID, family string, wrapped []byte) (*seed, error) {
+func unwrap(ctx context.Context, keeper Keeper, id seedID, family string, wrapped []byte, kept *nodes) (*seed, error) {
 	plain, err := keeper.Unwrap(ctx, wrapped)
 	if err != nil {
 		return nil, fmt.Errorf("unwrap seed: %w", err)
@@ -93,11 +116,12 @@ func unwrap(ctx context.Context, keeper Keeper, id seedID, family string, wrappe
 	if err != nil {
 		return nil, fmt.Errorf("decode seed: %w", err)
 	}
+	defer wipeList(&list)
 	tree, err := treeOf(list)
 	if err != nil {
 		return nil, err
 	}
-	return &seed{id: id, family: family, tree: tree}, nil
+	return &seed{id: id, family: family, nodes: kept, tree: tree}, nil
 }
 
 // list returns the tree in the form in which it is wrapped.
@@ -111,6 +135,12 @@ func (t Tree) list() *schemas.NodeList {
 		}
 	}
 	return list
+}
+
+func wipeList(list *schemas.NodeList) {
+	for i := range list.Nodes {
+		clear(list.Nodes[i].Node)
+	}
 }
 
 // treeOf checks and takes a list of nodes: each well formed, none below another.

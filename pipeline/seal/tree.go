@@ -152,21 +152,6 @@ func (t Tree) key(p path) ([keyBytes]byte, error) {
 	return n.messageKey(p), nil
 }
 
-// subtree returns what is known below the first depth bits of p; empty when nothing is.
-func (t Tree) subtree(p path, depth int) Tree {
-	top := p.prefix(depth)
-	if n, ok := t.find(top); ok && n.depth <= depth {
-		return Tree{nodes: []node{n.descend(top, depth)}}
-	}
-	var below []node
-	for _, n := range t.nodes {
-		if n.depth > depth && n.prefix.prefix(depth) == top {
-			below = append(below, n)
-		}
-	}
-	return Tree{nodes: below}
-}
-
 // PunctureTenant returns t without any key of the tenant.
 func (t Tree) PunctureTenant(tenant string) Tree { return t.puncture(tenantPath(tenant), tenantDepth) }
 
