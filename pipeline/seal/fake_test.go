@@ -12,7 +12,19 @@ import (
 	"github.com/whatsapplink/cloud/pipeline"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { goleak.VerifyTestMain(withVault{m}) }
+
+// withVault ends the Vault of the tests before goroutines are counted.
+type withVault struct{ *testing.M }
+
+func (m withVault) Run() int {
+	defer func() {
+		if vaultServer != nil {
+			vaultServer.Close()
+		}
+	}()
+	return m.M.Run()
+}
 
 const second = time.Second
 

@@ -2,21 +2,10 @@ package seal
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
-	"net/url"
-	"sync"
-
-	"gocloud.dev/gcerrors"
-	"gocloud.dev/secrets"
-	_ "gocloud.dev/secrets/awskms"        // awskms://
-	_ "gocloud.dev/secrets/azurekeyvault" // azurekeyvault://
-	_ "gocloud.dev/secrets/gcpkms"        // gcpkms://
-	_ "gocloud.dev/secrets/hashivault"    // hashivault://
-	"gocloud.dev/secrets/localsecrets"    // base64key://
+	"sync/atomic"
 )
 
 // Keeper wraps keys under a root key that it alone has. Safe for concurrent use. Its errors are the world's and say
@@ -24,6 +13,8 @@ import (
 type Keeper interface {
 	Wrap(ctx context.Context, plaintext []byte) ([]byte, error)
 	Unwrap(ctx context.Context, ciphertext []byte) ([]byte, error)
+	// Ready is nil unless the last call failed: then what needs a key waits for the keeper.
+	Ready() error
 }
 
 // ErrKeeperURL says that a keeper's URL cannot be used. The URL may hold a key, so it is not quoted.
@@ -37,104 +28,60 @@ func OpenKeeper(keeperURL, oldURL string) (Keeper, error) {
 	if err != nil {
 		return nil, err
 	}
-	if oldURL == "" {
-		return current, nil
-	}
-	old, err := newRoot(oldURL)
-	if err != nil {
-		return nil, fmt.Errorf("old key: %w", err)
-	}
-	return &rotating{root: current, old: old}, nil
-}
-
-// root is one root key behind gocloud.dev/secrets, opened at first use.
-type root struct {
-	url     string
-	version string
-
-	mu   sync.Mutex
-	open *secrets.Keeper
-}
-
-func newRoot(keeperURL string) (*root, error) {
-	u, err := url.Parse(keeperURL)
-	if err != nil || u.Host == "" || !secrets.DefaultURLMux().ValidKeeperScheme(u.Scheme) {
-		return nil, ErrKeeperURL
-	}
-	if u.Scheme == localsecrets.Scheme {
-		if err := checkLocalKey(u.Host); err != nil {
-			return nil, err
+	k := &keeper{current: current}
+	if oldURL != "" {
+		if k.old, err = newRoot(oldURL); err != nil {
+			return nil, fmt.Errorf("old key: %w", err)
 		}
 	}
-	sum := sha256.Sum256([]byte("whatsapplink keeper version " + keeperURL))
-	return &root{url: keeperURL, version: u.Scheme + "-" + hex.EncodeToString(sum[:4])}, nil
+	return k, nil
+}
+
+// keeper wraps with the current root key and unwraps with it or, while rotating, the old one.
+type keeper struct {
+	current, old *root
+	failed       atomic.Bool
+}
+
+// Wrap encrypts plaintext under the current root key.
+func (k *keeper) Wrap(ctx context.Context, plaintext []byte) ([]byte, error) {
+	return k.told(k.current.wrap(ctx, plaintext))
+}
+
+// Unwrap decrypts what Wrap returned; if neither root key does it, the current one's error counts.
+func (k *keeper) Unwrap(ctx context.Context, ciphertext []byte) ([]byte, error) {
+	plaintext, err := k.current.unwrap(ctx, ciphertext)
+	if err != nil && k.old != nil {
+		if plaintext, oldErr := k.old.unwrap(ctx, ciphertext); oldErr == nil {
+			return k.told(plaintext, nil)
+		}
+	}
+	return k.told(plaintext, err)
+}
+
+// told remembers how a call ended, unless its caller ended it.
+func (k *keeper) told(result []byte, err error) ([]byte, error) {
+	if !errors.Is(err, context.Canceled) {
+		k.failed.Store(err != nil)
+	}
+	return result, err
+}
+
+type keeperError struct{}
+
+func (keeperError) Error() string { return "keeper: its last call failed" }
+func (keeperError) Class() string { return "keeper" }
+
+// Ready says whether the last call succeeded, or none was made.
+func (k *keeper) Ready() error {
+	if k.failed.Load() {
+		return keeperError{}
+	}
+	return nil
 }
 
 // Version names the root key that wraps: short, opaque, alike for alike URLs.
-func (r *root) Version() string { return r.version }
-
-func (r *root) keeper(ctx context.Context) (*secrets.Keeper, error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.open == nil {
-		// Drivers keep the context they are opened with to refresh their credentials.
-		open, err := secrets.OpenKeeper(context.WithoutCancel(ctx), r.url)
-		if err != nil {
-			return nil, classed(ctx, err)
-		}
-		r.open = open
-	}
-	return r.open, nil
-}
-
-// Wrap encrypts plaintext under the root key.
-func (r *root) Wrap(ctx context.Context, plaintext []byte) ([]byte, error) {
-	k, err := r.keeper(ctx)
-	if err != nil {
-		return nil, err
-	}
-	ciphertext, err := k.Encrypt(ctx, plaintext)
-	return ciphertext, classed(ctx, err)
-}
-
-// Unwrap decrypts what Wrap returned.
-func (r *root) Unwrap(ctx context.Context, ciphertext []byte) ([]byte, error) {
-	k, err := r.keeper(ctx)
-	if err != nil {
-		return nil, err
-	}
-	plaintext, err := k.Decrypt(ctx, ciphertext)
-	return plaintext, classed(ctx, err)
-}
+func (k *keeper) Version() string { return k.current.version }
 
 // Format prints [redacted] for every verb: the URL may hold the key.
-func (*root) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, "[redacted]") }
-
-// rotating wraps with the new root key and unwraps with either.
-type rotating struct {
-	*root
-	old *root
-}
-
-// Unwrap tries the new root key, then the old one; if neither does it, the new one's error counts.
-func (r *rotating) Unwrap(ctx context.Context, ciphertext []byte) ([]byte, error) {
-	plaintext, err := r.root.Unwrap(ctx, ciphertext)
-	if err == nil {
-		return plaintext, nil
-	}
-	if plaintext, oldErr := r.old.Unwrap(ctx, ciphertext); oldErr == nil {
-		return plaintext, nil
-	}
-	return nil, err
-}
-
-// classed reduces a driver's error, which may quote addresses and keys, to its class. The end of ctx stays itself.
-func classed(ctx context.Context, err error) error {
-	switch {
-	case err == nil:
-		return nil
-	case ctx.Err() != nil:
-		return ctx.Err()
-	}
-	return fmt.Errorf("keeper: %s", gcerrors.Code(err))
-}
+func (*keeper) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, "[redacted]") }

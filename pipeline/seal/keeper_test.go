@@ -67,7 +67,7 @@ func TestAKeeperContactsNothingWhenOpened(t *testing.T) {
 		"hashivault://whatsapplink", "awskms://alias/whatsapplink?region=eu-central-1",
 		"gcpkms://projects/p/locations/l/keyRings/r/cryptoKeys/k", "azurekeyvault://v.vault.azure.net/keys/k",
 	} {
-		if k, err := OpenKeeper(u, ""); err != nil || k.(*root).open != nil {
+		if k, err := OpenKeeper(u, ""); err != nil || k.(*keeper).current.open != nil {
 			t.Errorf("%s: %v", u, err)
 		}
 	}
@@ -78,14 +78,14 @@ func TestRotationOverlaps(t *testing.T) {
 	// unwrap with each keeper.
 	ctx := t.Context()
 	oldURL, newURL := NewLocalKeyURL(), NewLocalKeyURL()
-	keeper := func(u, old string) Keeper {
+	open := func(u, old string) Keeper {
 		k, err := OpenKeeper(u, old)
 		if err != nil {
 			t.Fatal(err)
 		}
 		return k
 	}
-	before, during, after := keeper(oldURL, ""), keeper(newURL, oldURL), keeper(newURL, "")
+	before, during, after := open(oldURL, ""), open(newURL, oldURL), open(newURL, "")
 	wrap := func(k Keeper) []byte {
 		c, err := k.Wrap(ctx, []byte("seed"))
 		if err != nil {
@@ -124,8 +124,8 @@ func TestAKeepersErrorIsItsClass(t *testing.T) {
 	// Goal: a driver's words never leave, its class does, and the end of the caller's ctx is still told. Method: a driver
 	// that leaks.
 	k := &root{open: secrets.NewKeeper(leaky{})}
-	_, wrapErr := k.Wrap(t.Context(), nil)
-	_, unwrapErr := k.Unwrap(t.Context(), nil)
+	_, wrapErr := k.wrap(t.Context(), nil)
+	_, unwrapErr := k.unwrap(t.Context(), nil)
 	for _, err := range []error{wrapErr, unwrapErr} {
 		if err == nil || err.Error() != "keeper: PermissionDenied" {
 			t.Errorf("error %v", err)
@@ -133,7 +133,7 @@ func TestAKeepersErrorIsItsClass(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := k.Wrap(ctx, nil); !errors.Is(err, context.Canceled) {
+	if _, err := k.wrap(ctx, nil); !errors.Is(err, context.Canceled) {
 		t.Errorf("error %v; want %v", err, context.Canceled)
 	}
 }
