@@ -265,6 +265,7 @@ type keeperThat struct{ call func() ([]byte, error) }
 
 func (k keeperThat) Wrap(context.Context, []byte) ([]byte, error)   { return k.call() }
 func (k keeperThat) Unwrap(context.Context, []byte) ([]byte, error) { return k.call() }
+func (keeperThat) Ready() error                                     { return nil }
 
 // Goal: a body that can never pass is answered 200, or it comes for days, and counts. Method: signed bodies that are none.
 func TestSignedBodiesThatCanNeverPassAreLeft(t *testing.T) {

@@ -48,7 +48,7 @@ func Custody(p *boot.Process, cfg *CustodyConfig) (boot.Service, error) {
 	}
 	c := &custodian{process: p, log: p.Cluster.Log(), keeper: keeper, regs: newRegisters(p), auditor: NewAuditor(p.Cluster)}
 	c.stage = custody.Stage{Tenant: c.regs.tenant, PolicyVersion: PolicyVersion}
-	return boot.Service{Ready: c.regs.ready, Run: c.run}, nil
+	return boot.Service{Ready: allReady(c.regs.ready, keeper.Ready), Run: c.run}, nil
 }
 
 func (c *custodian) run(ctx context.Context) error {

@@ -96,7 +96,7 @@ func Deliver(p *boot.Process, cfg *DeliverConfig) (boot.Service, error) {
 	}
 	d.refs = seal.NewRefs(refsKeeper, d.regs.refsKey)
 	d.metrics.watch(p.Registry, d.regs.stops.All)
-	return boot.Service{Run: d.run, Ready: d.regs.ready}, nil
+	return boot.Service{Run: d.run, Ready: allReady(d.regs.ready, keeper.Ready, refsKeeper.Ready)}, nil
 }
 
 func (d *deliverer) run(ctx context.Context) error {

@@ -1,7 +1,10 @@
 package wire
 
 import (
+	"cmp"
 	"errors"
+	"os"
+	"strings"
 
 	"github.com/whatsapplink/cloud/cmd/internal/boot"
 	"github.com/whatsapplink/cloud/pipeline/seal"
@@ -40,6 +43,12 @@ func (k RefsKeys) check() []boot.Problem {
 func (k RefsKeys) keeper() (seal.Keeper, error) { return openKeeper("WL_REFS_URL", k.RefsURL, "") }
 
 func openKeeper(variable, url, old string) (seal.Keeper, error) {
+	if strings.HasPrefix(url, "hashivault:") || strings.HasPrefix(old, "hashivault:") {
+		// As the driver reads them, which would tell of a mistake only when it is first asked.
+		if !secureURL(cmp.Or(os.Getenv("VAULT_SERVER_URL"), os.Getenv("VAULT_ADDR"))) {
+			return nil, boot.Problem{Variable: "VAULT_ADDR", What: "is not the URL of a Vault that is asked by TLS", Hint: "https://host:8200; plain http on loopback only"}
+		}
+	}
 	keeper, err := seal.OpenKeeper(url, old)
 	switch {
 	case errors.Is(err, seal.ErrWeakKey):
@@ -60,4 +69,16 @@ func (k Keyless) check() []boot.Problem {
 		return []boot.Problem{{Variable: "WL_KEYS_URL", What: "is set, and this binary must run without any content key", Hint: "unset it for this binary"}}
 	}
 	return nil
+}
+
+// allReady is the first reason why a service cannot work now.
+func allReady(checks ...func() error) func() error {
+	return func() error {
+		for _, check := range checks {
+			if err := check(); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
 }

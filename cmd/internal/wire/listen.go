@@ -78,7 +78,7 @@ func Listen(p *boot.Process, cfg *ListenConfig) (boot.Service, error) {
 	if l.token, err = boot.SecretFile("WL_VERIFY_TOKEN_FILE", cfg.VerifyTokenFile); err != nil {
 		return boot.Service{}, err
 	}
-	return boot.Service{Ready: l.regs.ready, Run: func(ctx context.Context) error { return l.regs.run(ctx, l.serve) }}, nil
+	return boot.Service{Ready: allReady(l.regs.ready, keeper.Ready), Run: func(ctx context.Context) error { return l.regs.run(ctx, l.serve) }}, nil
 }
 
 // reduce takes from a genuine callback what may be kept. A panic is the body's fault, as in every stage, and its value

@@ -63,7 +63,7 @@ func Validate(p *boot.Process, cfg *ValidateConfig) (boot.Service, error) {
 		}
 		v.requests = v.requests.WithRegistry(registry)
 	}
-	return boot.Service{Run: v.run, Ready: v.regs.ready}, nil
+	return boot.Service{Run: v.run, Ready: allReady(v.regs.ready, keeper.Ready, refsKeeper.Ready)}, nil
 }
 
 // secureURL says whether a URL names a host that is asked by TLS, or is this machine.
