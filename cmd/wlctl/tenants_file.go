@@ -95,6 +95,11 @@ func checkTenant(t *schemas.Tenant) error {
 			return fmt.Errorf("has a window that is none: whole hours, as 24h")
 		}
 	}
+	if o := t.RetentionOverride; o != nil {
+		if _, err := seal.ParseWindow(o.Window); err != nil || o.Reason == "" || o.Requester == "" || o.Until.IsZero() {
+			return fmt.Errorf("has a retention_override without window, reason, requester and until")
+		}
+	}
 	if t.SettleAfter != "" {
 		if d, err := time.ParseDuration(t.SettleAfter); err != nil || d <= 0 || d > 24*time.Hour {
 			return fmt.Errorf("settle_after is not a duration of at most 24h")

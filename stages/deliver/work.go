@@ -205,6 +205,9 @@ func (p *Partition) conclude(now time.Time, w *work, final *entry) {
 		p.do(Suppress{Suppressions: s, w: w})
 	}
 	c := Copy{Routed: w.routed, Outcome: *final.Attempt, OutcomeAt: final.at, w: w}
+	if t, ok := p.cfg.Registers.Tenant(w.routed.TenantID); ok {
+		c.Routed.Window = windowNow(&w.routed, &t)
+	}
 	if w.claim != nil && final.ClaimID == w.claim.ClaimID {
 		c.Diagnostics = w.answer
 	}

@@ -224,3 +224,37 @@ func BenchmarkStep(b *testing.B) {
 		})
 	}
 }
+
+// Goal: longer is only ever for what is accepted afterwards, and shortening applies at once. Method: random records of a
+// tenant, before and after the acceptance of one request: the later one never gives more than it would have given, nor
+// more than the default, and gives just as little where it asks for less.
+func TestNoLaterRecordLengthensAWindow(t *testing.T) {
+	t.Parallel()
+	names := rapid.SampledFrom([]string{"", "0s", "24h", "72h", "100h", "168h"})
+	rapid.Check(t, func(t *rapid.T) {
+		tenant := acme()
+		tenant.DiagnosticWindow = names.Draw(t, "tenant")
+		if rapid.Bool().Draw(t, "override") {
+			tenant.RetentionOverride = &schemas.Retention{Window: names.Draw(t, "override"), Until: accepted.Add(time.Duration(rapid.IntRange(-1, 1).Draw(t, "until")))}
+		}
+		window := func(effective time.Duration) time.Duration {
+			tenant.EffectiveAt = accepted.Add(effective)
+			out, err := newStage(tenant).Step(welcome())
+			if err != nil {
+				t.Fatal(err)
+			}
+			d, err := time.ParseDuration(out[0].Validated.Window)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return d
+		}
+		standing, later := window(0), window(1)
+		if later > standing || later > 72*time.Hour {
+			t.Fatalf("%v, and %v when asked for later", standing, later)
+		}
+		if ordinary, err := time.ParseDuration(tenant.DiagnosticWindow); err == nil && later > ordinary && tenant.RetentionOverride == nil {
+			t.Fatalf("%v of %v", later, ordinary)
+		}
+	})
+}

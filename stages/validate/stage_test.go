@@ -150,6 +150,26 @@ func TestDiagnosticWindowFollowsThePrecedence(t *testing.T) {
 			t.Errorf("%q of tenant %q: %s, want %s", c.request, c.tenant, got, c.want)
 		}
 	}
+	// What a tenant asks for after the request was accepted.
+	for _, c := range []struct {
+		tenant   string
+		override *schemas.Retention
+		want     string
+	}{
+		{"24h", nil, "24h"},
+		{"168h", nil, "72h"},
+		{"", nil, "72h"},
+		{"24h", until(time.Second, "168h"), "24h"},
+		{"168h", until(time.Second, "168h"), "72h"},
+		{"168h", until(time.Second, "24h"), "24h"},
+		{"72h", until(time.Second, "0s"), "0s"},
+	} {
+		tenant := acme()
+		tenant.DiagnosticWindow, tenant.RetentionOverride, tenant.EffectiveAt = c.tenant, c.override, accepted.Add(1)
+		if got := acceptedOf(t, newStage(tenant), welcome()).Validated.Window; got != c.want {
+			t.Errorf("tenant %q since, override %v: %s, want %s", c.tenant, c.override, got, c.want)
+		}
+	}
 	s := newStage()
 	s.Windows = []time.Duration{20 * time.Second, 90 * time.Minute, 24 * time.Hour}
 	for _, name := range []string{"20s", "5400s", "24h"} {

@@ -33,7 +33,9 @@ func (s *Stage) deadline(r *Request, t *schemas.Tenant) (expires time.Time, tran
 	return r.AcceptedAt.Add(remaining), transit, ""
 }
 
-// window names the diagnostic window of a request: its own, else the tenant's, a standing override before the ordinary.
+// window names the diagnostic window of a request: its own, else the tenant's, a standing override before the ordinary. A
+// tenant's record that is later than the request shortens its window at once and lengthens it neither by an override nor
+// beyond the default.
 func (s *Stage) window(r *Request, t *schemas.Tenant) (name, reason string) {
 	if r.DiagnosticWindow != "" {
 		d, ok := s.exact(r.DiagnosticWindow)
@@ -42,15 +44,17 @@ func (s *Stage) window(r *Request, t *schemas.Tenant) (name, reason string) {
 		}
 		return windowName(d), ""
 	}
+	later := r.AcceptedAt.Before(t.EffectiveAt)
+	window := s.DiagnosticWindow
+	if d, err := time.ParseDuration(t.DiagnosticWindow); err == nil && (!later || d < window) {
+		window = d
+	}
 	if o := t.RetentionOverride; o != nil && r.AcceptedAt.Before(o.Until) {
-		if d, err := time.ParseDuration(o.Window); err == nil {
-			return windowName(s.notLonger(d)), ""
+		if d, err := time.ParseDuration(o.Window); err == nil && (!later || d < window) {
+			window = d
 		}
 	}
-	if d, err := time.ParseDuration(t.DiagnosticWindow); err == nil {
-		return windowName(s.notLonger(d)), ""
-	}
-	return windowName(s.notLonger(s.DiagnosticWindow)), ""
+	return windowName(s.notLonger(window)), ""
 }
 
 // exact finds the window that has this name; 0s always exists.
