@@ -33,6 +33,9 @@ func (Sealed) LogValue() slog.Value { return slog.StringValue("[sealed]") }
 // MarshalJSON refuses.
 func (Sealed) MarshalJSON() ([]byte, error) { return nil, errSealed }
 
+// GobEncode refuses.
+func (Sealed) GobEncode() ([]byte, error) { return nil, errSealed }
+
 // MarshalText refuses.
 func (Sealed) MarshalText() ([]byte, error) { return nil, errSealed }
 
@@ -61,6 +64,9 @@ func (NodeList) LogValue() slog.Value { return slog.StringValue("[redacted]") }
 // MarshalJSON refuses.
 func (NodeList) MarshalJSON() ([]byte, error) { return nil, errSealed }
 
+// GobEncode refuses.
+func (NodeList) GobEncode() ([]byte, error) { return nil, errSealed }
+
 // Format prints [redacted] for every verb.
 func (Node) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, "[redacted]") }
 
@@ -69,6 +75,9 @@ func (Node) LogValue() slog.Value { return slog.StringValue("[redacted]") }
 
 // MarshalJSON refuses.
 func (Node) MarshalJSON() ([]byte, error) { return nil, errSealed }
+
+// GobEncode refuses.
+func (Node) GobEncode() ([]byte, error) { return nil, errSealed }
 
 // Payload is the plaintext of a sealed message: what leaves for Meta and nothing else.
 type Payload struct {

@@ -3,9 +3,12 @@ package seal
 import (
 	"bytes"
 	"context"
+	"runtime"
 	"strconv"
 	"testing"
 	"time"
+
+	"github.com/whatsapplink/cloud/schemas"
 )
 
 // BenchmarkSealOpen is what sealing and opening 500 bytes costs while seed and tenant are warm. Bound: 6 µs together.
@@ -62,4 +65,52 @@ func BenchmarkRef(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
+}
+
+// BenchmarkMemory is what an opener holds once it has opened what a day of sealers sealed for many tenants: every seed of
+// its key topic known, as many open as may be, every slot taken. It does not grow with messages. Bound: 8 MiB.
+func BenchmarkMemory(b *testing.B) {
+	const sealers, buckets, tenants = 12, 290, 64 // buckets of a whole window, and the two at its ends
+	for b.Loop() {
+		keeper := newKeeper(b)
+		log := newMemory()
+		messages := make([]schemas.Sealed, 0, sealers*buckets)
+		for range sealers * buckets {
+			sealer := NewSealer(SealerConfig{Log: log, Keeper: keeper})
+			sealed, _, err := sealer.Seal(b.Context(), 24*time.Hour, "acme", "1", Transit, nil)
+			if err != nil {
+				b.Fatal(err)
+			}
+			messages = append(messages, sealed)
+		}
+		before := heap()
+		opener := NewOpener(OpenerConfig{Tail: log.tail, Keeper: keeper})
+		for _, sealed := range messages {
+			if _, err := opener.Open(b.Context(), sealed, "acme", "1", Transit); err != nil {
+				b.Fatal(err)
+			}
+			for i := range tenants {
+				name := seedKey{sealed.Family, seedID(sealed.SeedID)}
+				if _, err := opener.key(b.Context(), name, strconv.Itoa(i), "1"); err != nil {
+					b.Fatal(err)
+				}
+			}
+		}
+		held := float64(heap()-before) / (1 << 20)
+		b.ReportMetric(held, "MiB-held")
+		if held > 8 {
+			b.Errorf("%.1f MiB held", held)
+		}
+		runtime.KeepAlive(opener)
+		runtime.KeepAlive(messages)
+	}
+}
+
+// heap is what is alive in memory.
+func heap() int64 {
+	runtime.GC()
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapAlloc)
 }

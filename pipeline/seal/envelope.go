@@ -51,7 +51,8 @@ func appendSized(dst []byte, s string) []byte {
 	return append(dst, s...)
 }
 
-func newGCM(key [keyBytes]byte) cipher.AEAD {
+// newGCM and its callers take the key by pointer: the trace of a panic shows what an array holds.
+func newGCM(key *[keyBytes]byte) cipher.AEAD {
 	block, err := aes.NewCipher(key[:])
 	if err != nil {
 		panic(err) // the key has 32 bytes
@@ -64,7 +65,7 @@ func newGCM(key [keyBytes]byte) cipher.AEAD {
 }
 
 // encrypt returns a fresh nonce and the ciphertext with its tag.
-func encrypt(key [keyBytes]byte, data, plaintext []byte) (nonce, ciphertext []byte) {
+func encrypt(key *[keyBytes]byte, data, plaintext []byte) (nonce, ciphertext []byte) {
 	buf := make([]byte, nonceBytes, nonceBytes+len(plaintext)+tagBytes)
 	_, _ = rand.Read(buf) // never fails: it ends the process instead
 	nonce = buf[:nonceBytes:nonceBytes]
@@ -72,7 +73,7 @@ func encrypt(key [keyBytes]byte, data, plaintext []byte) (nonce, ciphertext []by
 }
 
 // decrypt returns the plaintext, or ErrCorrupt.
-func decrypt(key [keyBytes]byte, data []byte, sealed schemas.Sealed) ([]byte, error) {
+func decrypt(key *[keyBytes]byte, data []byte, sealed schemas.Sealed) ([]byte, error) {
 	plaintext, err := newGCM(key).Open(nil, sealed.Nonce, sealed.Ciphertext, data)
 	if err != nil {
 		return nil, ErrCorrupt

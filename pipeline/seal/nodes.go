@@ -25,6 +25,9 @@ type slot struct {
 	used   bool
 }
 
+// Format prints [redacted] for every verb.
+func (slot) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, "[redacted]") }
+
 func (c *nodes) slot(id *seedID, p *path) *slot {
 	at := binary.LittleEndian.Uint64(id[:]) ^ binary.LittleEndian.Uint64(p[:])
 	return &c.slots[at&(nodeSlots-1)]

@@ -61,7 +61,8 @@ func (o *Opener) Open(ctx context.Context, sealed schemas.Sealed, tenant, messag
 	if err != nil {
 		return nil, err
 	}
-	return decrypt(key, additional(tenant, message, purpose), sealed)
+	defer clear(key[:])
+	return decrypt(&key, additional(tenant, message, purpose), sealed)
 }
 
 // key derives a message's key from its seed.

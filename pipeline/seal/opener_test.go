@@ -115,8 +115,8 @@ func TestSealedValuesAreFrozen(t *testing.T) {
 		t.Errorf("additional data %s; want %s", got, wantData)
 	}
 	sealed := schemas.Sealed{Nonce: unhex("0102030405060708090a0b0c"), Ciphertext: unhex(frozenCiphertext)}
-	if got, err := decrypt(key, data, sealed); err != nil || string(got) != "hello" {
-		t.Errorf("opened %q, %v; made now: %x", got, err, newGCM(key).Seal(nil, sealed.Nonce, []byte("hello"), data))
+	if got, err := decrypt(&key, data, sealed); err != nil || string(got) != "hello" {
+		t.Errorf("opened %q, %v; made now: %x", got, err, newGCM(&key).Seal(nil, sealed.Nonce, []byte("hello"), data))
 	}
 }
 
@@ -228,7 +228,7 @@ func TestAnErasedMessageDoesNotOpen(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		nonce, ciphertext := encrypt(key, additional("acme", message, Transit), []byte("hello "+message))
+		nonce, ciphertext := encrypt(&key, additional("acme", message, Transit), []byte("hello "+message))
 		return schemas.Sealed{Version: version, Family: "20s", SeedID: s.id[:], Nonce: nonce, Ciphertext: ciphertext}
 	}
 	one, two := seal("1"), seal("2")

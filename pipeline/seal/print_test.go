@@ -3,6 +3,7 @@ package seal
 import (
 	"bytes"
 	"encoding/base64"
+	"encoding/gob"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
@@ -43,11 +44,19 @@ func TestNothingSecretPrints(t *testing.T) {
 	node := s.tree.nodes[0].key[:]
 	rootKey, _ := base64.URLEncoding.DecodeString(strings.TrimPrefix(keeperURL, "base64key://"))
 	secret := [][]byte{node, rootKey, askerKey, sealed.Ciphertext, []byte(canary)}
+	sealer.nodes.mu.RLock()
+	at := tenantPath("acme")
+	secret = append(secret, bytes.Clone(sealer.nodes.slot(&s.id, &at).key[:])) // what is kept of the tenant
+	sealer.nodes.mu.RUnlock()
+	_, seeds, _ := opener.seeds.get(seedKey{"20s", s.id})
 
 	payload := schemas.Payload{Recipient: schemas.Recipient{Phone: canary}, ReplyTo: canary, Content: schemas.Text{Body: canary}}
 	for name, v := range map[string]any{
 		"sealer": sealer, "opener": opener, "keeper": keeper, "asker": asker, "seed": s, "tree": s.tree, "*tree": &s.tree,
-		"list": *s.tree.list(), "node": s.tree.list().Nodes, "sealed": sealed, "*sealed": &sealed,
+		"root": rootOfKeeper(keeper), "nodes": &sealer.nodes, "opened seed": seeds, "index": opener.seeds, "key log": opener.families["20s"],
+		"node of a tree": s.tree.nodes[0], "nodes of a tree": s.tree.nodes, "slot": *sealer.nodes.slot(&s.id, &at), "active": sealer.usable(testWindow),
+		"answer of a root": fmt.Errorf("sealing: %w", errWiped),
+		"list":             *s.tree.list(), "node": s.tree.list().Nodes, "sealed": sealed, "*sealed": &sealed,
 		"validated": schemas.Validated{Payload: sealed}, "payload": payload, "*payload": &payload, "in a struct": struct{ P schemas.Payload }{payload},
 		"diagnostics": schemas.Diagnostics{WAMID: canary, WaID: canary, ErrorText: canary, TraceID: canary},
 		"refs":        NewRefs(keeper, func(string) ([]byte, bool) { return nil, false }),
@@ -66,6 +75,7 @@ func TestNothingSecretPrints(t *testing.T) {
 			slog.New(slog.NewJSONHandler(&out, nil)).Info("it", "it", v)
 			encoded, _ := json.Marshal(v)
 			out.Write(encoded)
+			_ = gob.NewEncoder(&out).Encode(v)
 		}
 		for _, b := range secret {
 			for _, spelt := range spellings(b) {
@@ -76,6 +86,8 @@ func TestNothingSecretPrints(t *testing.T) {
 		}
 	}
 }
+
+func rootOfKeeper(k Keeper) *root { return k.(*keeper).current }
 
 // spellings are the ways in which 8 bytes of b may show.
 func spellings(b []byte) []string {

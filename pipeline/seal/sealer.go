@@ -43,6 +43,9 @@ type active struct {
 	bucket time.Duration
 }
 
+// Format prints [redacted] for every verb.
+func (*active) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, "[redacted]") }
+
 // usable says that the bucket is over by neither clock: the monotonic one stands still while a machine is suspended, and
 // the other one may be set.
 func (a *active) usable(now time.Time) bool {
@@ -76,7 +79,8 @@ func (s *Sealer) Seal(ctx context.Context, window time.Duration, tenant, message
 	if err != nil {
 		return schemas.Sealed{}, schemas.SeedRef{}, err
 	}
-	nonce, ciphertext := encrypt(key, additional(tenant, message, purpose), plaintext)
+	nonce, ciphertext := encrypt(&key, additional(tenant, message, purpose), plaintext)
+	clear(key[:])
 	return schemas.Sealed{
 		Version:    version,
 		Family:     a.seed.family,

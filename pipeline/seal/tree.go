@@ -81,6 +81,9 @@ type node struct {
 	key    [nodeBytes]byte
 }
 
+// Format prints [redacted] for every verb.
+func (node) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, "[redacted]") }
+
 func (n *node) covers(p path) bool { return p.prefix(n.depth) == n.prefix }
 
 // Tree is what is known of a tree of keys: its root, or, once punctured, nodes none of which covers another. It is
