@@ -5,13 +5,15 @@ import (
 	"context"
 	"runtime"
 	"strconv"
+	"syscall"
 	"testing"
 	"time"
 
 	"github.com/whatsapplink/cloud/schemas"
 )
 
-// BenchmarkSealOpen is what sealing and opening 500 bytes costs while seed and tenant are warm. Bound: 6 µs together.
+// BenchmarkSealOpen is what sealing and opening 500 bytes costs while seed and tenant are warm. Bound: 6 µs of a core
+// together, collector included; cpu-ns/op is that, also where others use the machine.
 func BenchmarkSealOpen(b *testing.B) {
 	log, keeper := newMemory(), newKeeper(b)
 	sealer, opener := newPair(log, keeper)
@@ -20,6 +22,7 @@ func BenchmarkSealOpen(b *testing.B) {
 	ctx := context.Background()
 	b.SetBytes(int64(len(plain)))
 	b.ReportAllocs()
+	before := cpu()
 	for i := 0; b.Loop(); i++ {
 		message := "01JDKX5V8Z3N9T2QY7W4R6M" + strconv.Itoa(100+i%900)
 		sealed, _, err := sealer.Seal(ctx, 24*time.Hour, "acme", message, Transit, plain)
@@ -30,6 +33,14 @@ func BenchmarkSealOpen(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
+	b.ReportMetric(float64(cpu()-before)/float64(b.N), "cpu-ns/op")
+}
+
+// cpu is the processor time this process has taken.
+func cpu() time.Duration {
+	var u syscall.Rusage
+	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &u)
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
 // BenchmarkKey is the derivation of a message key, below a cached tenant and from the root. Bound: 2 µs warm.

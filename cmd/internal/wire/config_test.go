@@ -77,6 +77,7 @@ func TestMistakesAreNamedAndNeverQuoted(t *testing.T) {
 	weak := "base64key://" + strings.Repeat("QUFB", 10) + "QUE="
 	for _, c := range []struct{ binary, variable, value string }{
 		{"validate", "WL_KEYS_URL", "CANARY"}, {"validate", "WL_KEYS_URL", weak}, {"validate", "WL_REFS_URL", "base64key://CANARY"},
+		{"validate", "WL_KEYS_OLD_URL", weak}, {"deliver", "WL_KEYS_OLD_URL", "CANARY"}, {"redact", "WL_KEYS_OLD_URL", "CANARY"},
 		{"validate", "WL_DELIVERY_WINDOW", "48h"}, {"validate", "WL_DIAGNOSTIC_WINDOW", "CANARY"}, {"validate", "WL_SCHEMA_REGISTRY_URL", "CANARY"},
 		{"validate", "WL_SCHEMA_REGISTRY_URL", "http://CANARY.example"},
 		{"custody", "WL_KEYS_URL", weak}, {"deliver", "WL_CREDENTIALS_DIR", "/CANARY"}, {"deliver", "WL_CLOUD_API_VERSION", "CANARY"},

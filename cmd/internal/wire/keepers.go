@@ -23,8 +23,13 @@ func (k Keys) check() []boot.Problem {
 	return nil
 }
 
-// keeper opens the root key's keeper.
+// keeper opens the root key's keeper, and the previous one beside it while rotating.
 func (k Keys) keeper() (seal.Keeper, error) {
+	if k.KeysOldURL != "" {
+		if _, err := openKeeper("WL_KEYS_OLD_URL", k.KeysOldURL, ""); err != nil {
+			return nil, err
+		}
+	}
 	return openKeeper("WL_KEYS_URL", k.KeysURL, k.KeysOldURL)
 }
 
@@ -43,7 +48,7 @@ func (k RefsKeys) check() []boot.Problem {
 func (k RefsKeys) keeper() (seal.Keeper, error) { return openKeeper("WL_REFS_URL", k.RefsURL, "") }
 
 func openKeeper(variable, url, old string) (seal.Keeper, error) {
-	if strings.HasPrefix(url, "hashivault:") || strings.HasPrefix(old, "hashivault:") {
+	if strings.HasPrefix(url, "hashivault:") {
 		// As the driver reads them, which would tell of a mistake only when it is first asked.
 		if !secureURL(cmp.Or(os.Getenv("VAULT_SERVER_URL"), os.Getenv("VAULT_ADDR"))) {
 			return nil, boot.Problem{Variable: "VAULT_ADDR", What: "is not the URL of a Vault that is asked by TLS", Hint: "https://host:8200; plain http on loopback only"}
@@ -59,16 +64,19 @@ func openKeeper(variable, url, old string) (seal.Keeper, error) {
 	return keeper, nil
 }
 
-// Keyless is the variable that binaries without a content key read only to refuse it.
+// Keyless are the variables that binaries without a content key read only to refuse them.
 type Keyless struct {
-	KeysURL string `env:"WL_KEYS_URL"`
+	KeysURL    string `env:"WL_KEYS_URL"`
+	KeysOldURL string `env:"WL_KEYS_OLD_URL"`
 }
 
-func (k Keyless) check() []boot.Problem {
-	if k.KeysURL != "" {
-		return []boot.Problem{{Variable: "WL_KEYS_URL", What: "is set, and this binary must run without any content key", Hint: "unset it for this binary"}}
+func (k Keyless) check() (problems []boot.Problem) {
+	for _, v := range [][2]string{{"WL_KEYS_URL", k.KeysURL}, {"WL_KEYS_OLD_URL", k.KeysOldURL}} {
+		if v[1] != "" {
+			problems = append(problems, boot.Problem{Variable: v[0], What: "is set, and this binary must run without any content key", Hint: "unset it for this binary"})
+		}
 	}
-	return nil
+	return problems
 }
 
 // allReady is the first reason why a service cannot work now.
