@@ -2,9 +2,11 @@ package wire
 
 import (
 	"bytes"
+	"context"
 	"testing"
 	"time"
 
+	"github.com/whatsapplink/cloud/pipeline"
 	"github.com/whatsapplink/cloud/pipeline/seal"
 	"github.com/whatsapplink/cloud/schemas"
 	"github.com/whatsapplink/cloud/stages/deliver"
@@ -79,5 +81,44 @@ func TestACopyIsSealedForWhatIsLeftOfItsWindow(t *testing.T) {
 				t.Errorf("%s: %v", c.name, err)
 			}
 		}
+	}
+}
+
+// slowLog acknowledges nothing before a time.
+type slowLog struct {
+	pipeline.Log
+	until time.Time
+}
+
+func (l slowLog) Append(ctx context.Context, outputs []pipeline.Output) ([]pipeline.Appended, error) {
+	<-time.After(time.Until(l.until))
+	return l.Log.Append(ctx, outputs)
+}
+
+func TestACopyThatBecomesLateIsPlacedAnew(t *testing.T) {
+	// Goal: a seed that is slow to come does not let a copy stay longer than it should. Method: the key topic acknowledges
+	// only when the copy's bucket is over; the effect is repeated as the loop repeats it.
+	d := deploy(t)
+	d.route(1)
+	keeper, err := seal.OpenKeeper(d.env["WL_KEYS_URL"], "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	routed := decodeAll(d, RoutedT, schemas.Routeds)[0]
+	outcomeAt := time.Now().Add(-700 * time.Millisecond)
+	slow := slowLog{d.cluster.Log(), outcomeAt.Add(time.Second)}
+	part := &deliverPart{deliverer: &deliverer{
+		log: d.cluster.Log(), windows: testWindows, opener: newOpener(d.cluster, keeper, testWindows), sealer: newSealer(slow, keeper, testWindows, nil),
+	}}
+	e := deliver.Copy{Routed: routed, Outcome: schemas.Attempt{Class: schemas.OutcomeSent}, OutcomeAt: outcomeAt}
+	err = pipeline.Retry(within(t), pipeline.Backoff{}, "copy", func(ctx context.Context) error {
+		_, err := part.copy(ctx, e)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if late, inTime := d.read(DeliveredLane(3*time.Second)), d.read(DeliveredLane(time.Minute)); len(late) != 1 || len(inTime) != 0 {
+		t.Errorf("%d in the shorter lane, %d in its own", len(late), len(inTime))
 	}
 }

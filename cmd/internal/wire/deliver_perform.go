@@ -100,9 +100,7 @@ func (d *deliverPart) copy(ctx context.Context, e deliver.Copy) (any, error) {
 	if err != nil {
 		window = 0 // nothing tells how long content may stay: it does not
 	}
-	place := deliver.Place(window, e.OutcomeAt, time.Now(), d.windows, func(w time.Duration) time.Duration {
-		return seal.Bucket(w, MinBucket(d.windows[0]))
-	})
+	place := d.place(window, e.OutcomeAt)
 	record := schemas.Delivered{
 		Identity: m.Identity, Source: m.Source, Route: m.Route, Clear: m.Clear,
 		Outcome: e.Outcome.Class, Reason: e.Outcome.Reason, ErrorCode: e.Outcome.ErrorCode, Attempt: e.Outcome.Attempt,
@@ -111,6 +109,9 @@ func (d *deliverPart) copy(ctx context.Context, e deliver.Copy) (any, error) {
 	if place.Content {
 		if err := d.fill(ctx, &record, &e, place.Window); err != nil {
 			return nil, err
+		}
+		if now := d.place(window, e.OutcomeAt); now.Window != place.Window || now.Content != place.Content {
+			return nil, errLateCopy
 		}
 	}
 	value, err := schemas.Delivereds.Encode(&record)
@@ -128,6 +129,17 @@ func (d *deliverPart) copy(ctx context.Context, e deliver.Copy) (any, error) {
 		made.SeedID = record.Content.SeedID
 	}
 	return made, nil
+}
+
+// errLateCopy says that the keeper or the key topic took so long that the copy belongs in another lane: the next try puts
+// it there.
+var errLateCopy = errors.New("copy became late while it was sealed")
+
+// place picks the lane of a copy made now.
+func (d *deliverPart) place(window time.Duration, outcomeAt time.Time) deliver.Placement {
+	return deliver.Place(window, outcomeAt, time.Now(), d.windows, func(w time.Duration) time.Duration {
+		return seal.Bucket(w, MinBucket(d.windows[0]))
+	})
 }
 
 // fill seals content and diagnostics into a copy. A message whose transit seed is gone gets none: nobody can open it.
