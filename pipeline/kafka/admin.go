@@ -101,14 +101,22 @@ func (c *Cluster) partitions(ctx context.Context, topic string) (int, error) {
 
 // Configs returns a topic's effective settings by Kafka's names.
 func (c *Cluster) Configs(ctx context.Context, topic string) (map[string]string, error) {
+	configs, err := c.configs(ctx, kafka.ResourceTypeTopic, c.wire(topic))
+	if err != nil {
+		return nil, fmt.Errorf("describe topic %s: %w", topic, err)
+	}
+	return configs, nil
+}
+
+func (c *Cluster) configs(ctx context.Context, kind kafka.ResourceType, name string) (map[string]string, error) {
 	res, err := c.client.DescribeConfigs(ctx, &kafka.DescribeConfigsRequest{Resources: []kafka.DescribeConfigRequestResource{{
-		ResourceType: kafka.ResourceTypeTopic, ResourceName: c.wire(topic),
+		ResourceType: kind, ResourceName: name,
 	}}})
 	if err == nil && len(res.Resources) == 1 {
 		err = res.Resources[0].Error
 	}
 	if err != nil {
-		return nil, fmt.Errorf("describe topic %s: %w", topic, reason(err))
+		return nil, reason(err)
 	}
 	configs := map[string]string{}
 	for _, r := range res.Resources {
