@@ -67,7 +67,7 @@ func TestRedactTellsItsLatenessAndWhatWaits(t *testing.T) {
 	}
 	d.start(service.Run)
 	eventually(t, "the late copy is stripped", func() bool {
-		_, count, sum := metric(t, p, "wl_redaction_lateness_seconds", "")
+		_, count, sum := metric(t, p, "wl_redaction_lateness_seconds", "logical")
 		return count == 1 && sum >= 2 && sum < 2+patience.Seconds()
 	})
 	d.delivered(2, "acme-shop", time.Now())

@@ -55,8 +55,14 @@ func deploy(t testing.TB, leftOut ...string) *deployment {
 		t.Fatal(err)
 	}
 	t.Cleanup(broker.Close)
+	return deployOn(t, broker.Addr(), leftOut...)
+}
+
+// deployOn is deploy on a broker that runs.
+func deployOn(t testing.TB, broker string, leftOut ...string) *deployment {
+	t.Helper()
 	d := &deployment{t: t, logs: &safeBuffer{}, env: map[string]string{
-		"WL_KAFKA_BROKERS": broker.Addr(), "WL_DELIVERY_WINDOW": "60s", "WL_DIAGNOSTIC_WINDOW": "3s",
+		"WL_KAFKA_BROKERS": broker, "WL_DELIVERY_WINDOW": "60s", "WL_DIAGNOSTIC_WINDOW": "3s",
 		"WL_KEYS_URL": freshKey(), "WL_REFS_URL": freshKey(),
 	}}
 	d.cluster = d.process("test").Cluster

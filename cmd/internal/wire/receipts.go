@@ -2,7 +2,8 @@ package wire
 
 import (
 	"context"
-	"errors"
+	"strings"
+	"sync"
 	"time"
 
 	"github.com/whatsapplink/cloud/pipeline"
@@ -10,100 +11,138 @@ import (
 	"github.com/whatsapplink/cloud/stages/redact"
 )
 
-// recentReceipts is how many buckets back a receipt may still grow: the bucket that was being redacted when ownership
-// changed, and copies that fall due a little out of order, are well among them. It counts from where the lane is, not from
-// now, since redact may have been down.
-const recentReceipts = 20
-
-// laneReceipts lands what redact stripped of one lane partition, then the receipts for it: a receipt never runs ahead of
-// what it tells.
-type laneReceipts struct {
+// lane is one partition of a lane of copies while this process owns it. Its receipts stand in one partition of receipts, so
+// that what a crash leaves of an append is its beginning, and a new owner reads no other's.
+type lane struct {
 	*redactor
-	bucket time.Duration
-	prior  map[string]schemas.Receipt // by key, of the buckets that may still grow
+	ctx        context.Context // of the ownership
+	topic      string
+	partition  int
+	window     time.Duration
+	bucket     time.Duration
+	receipts   int                  // partition of the topic receipts
+	unredacted func() time.Duration // age of the oldest copy that stands
+
+	mu     sync.Mutex // one tells at a time: what the ledger says is what the log says
+	ledger redact.Ledger
 }
 
-// Write implements pipeline.Target.
-func (l *laneReceipts) Write(ctx context.Context, span pipeline.Span, stripped []redact.Stripped) error {
+// oldestHeader stands on every receipt: the start of the oldest bucket of its lane partition that is not erased. No receipt
+// of a bucket is older than the bucket, so a new owner that finds one receipt knows how far back to read.
+const oldestHeader = "wl-oldest-expired"
+
+// Write implements pipeline.Target: what was stripped, then the receipts for it, so that a receipt never runs ahead of what
+// it tells.
+func (l *lane) Write(ctx context.Context, span pipeline.Span, stripped []redact.Stripped) error {
 	records := &pipeline.Topics[redact.Stripped]{Encode: l.stripped, Log: l.log}
 	if err := records.Write(ctx, span, stripped); err != nil {
 		return err
 	}
-	bucket := func(string) time.Duration { return l.bucket }
-	receipts := redact.Receipts(l.prior, stripped, bucket, time.Now(), PolicyVersion)
-	topic := &pipeline.Topics[schemas.Receipt]{Encode: encodeReceipt, Log: l.log}
-	if err := topic.Write(ctx, span, receipts); err != nil {
-		return err
-	}
-	for i := range receipts {
-		l.prior[redact.ReceiptKey(&receipts[i])] = receipts[i]
-	}
-	l.forget()
-	return nil
-}
-
-// forget drops buckets long before the newest, so that the memory of a lane is a few buckets.
-func (l *laneReceipts) forget() {
-	var newest time.Time
-	for _, r := range l.prior {
-		if r.Bucket.After(newest) {
-			newest = r.Bucket
-		}
-	}
-	for key, r := range l.prior {
-		if r.Bucket.Before(newest.Add(-recentReceipts * l.bucket)) {
-			delete(l.prior, key)
-		}
-	}
-}
-
-func encodeReceipt(_ context.Context, r schemas.Receipt) ([]pipeline.Output, error) {
-	return encodeAll(record(ReceiptsT, []byte(redact.ReceiptKey(&r)), schemas.Receipts, &r))
-}
-
-// standingReceipts reads back the receipts of the buckets that a lane partition's next copies may belong to, however long ago the
-// owner before ended.
-func (r *redactor) standingReceipts(ctx context.Context, lane pipeline.Source, bucket time.Duration) (prior map[string]schemas.Receipt, err error) {
-	head := r.process.Cluster.Tail(lane.Topic(), lane.Partition(), lane.Committed())
-	since := time.Now()
-	err = Scan(ctx, head, func(rec pipeline.Record) error {
-		d, err := schemas.Delivereds.Decode(rec.Value)
-		if err != nil {
-			return nil //nolint:nilerr // it will be rejected; the next one tells
-		}
-		if d.DueAt.Before(since) {
-			since = d.DueAt
-		}
-		return errEnough
+	_, err := l.tell(ctx, func(g *redact.Ledger) []schemas.Receipt {
+		return g.Expire(stripped, l.bucket, time.Now(), PolicyVersion)
 	})
-	if err != nil && !errors.Is(err, errEnough) {
-		return nil, err
-	}
-	return r.receiptsSince(ctx, lane, since.Add(-recentReceipts*bucket))
+	return err
 }
 
-// receiptsSince reads back the receipts of one lane partition that were appended since a time.
-func (r *redactor) receiptsSince(ctx context.Context, lane pipeline.Source, since time.Time) (map[string]schemas.Receipt, error) {
-	prior := map[string]schemas.Receipt{}
-	topics, err := r.process.Cluster.Topics(ctx)
+// tell appends the receipts that the ledger makes, and takes them into it.
+func (l *lane) tell(ctx context.Context, made func(*redact.Ledger) []schemas.Receipt) ([]schemas.Receipt, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	receipts := made(&l.ledger)
+	if len(receipts) == 0 {
+		return nil, nil
+	}
+	oldest := receipts[0].Bucket
+	if w := l.ledger.Waiting(); len(w) > 0 && w[0].Bucket.Before(oldest) {
+		oldest = w[0].Bucket
+	}
+	header := pipeline.Header{Key: oldestHeader, Value: []byte(oldest.UTC().Format(time.RFC3339))}
+	outputs := make([]pipeline.Output, len(receipts))
+	for i := range receipts {
+		value, err := schemas.Receipts.Encode(&receipts[i])
+		if err != nil {
+			return nil, err
+		}
+		outputs[i] = pipeline.Output{
+			Topic: ReceiptsT, Partition: l.receipts, Key: []byte(redact.ReceiptKey(&receipts[i])), Value: value, Headers: []pipeline.Header{header},
+		}
+	}
+	err := pipeline.Retry(ctx, pipeline.Backoff{}, "append receipts", func(ctx context.Context) error {
+		_, err := l.log.Append(ctx, outputs)
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}
-	for partition := range topics[ReceiptsT] {
-		from, err := r.process.Cluster.OffsetAt(ctx, ReceiptsT, partition, since)
-		if err != nil {
-			return nil, err
+	for _, r := range receipts {
+		l.ledger.Read(r)
+	}
+	return receipts, nil
+}
+
+const (
+	lookBack  = time.Hour   // how far a new owner looks for a receipt of the one before at first
+	clockSlip = time.Minute // between our clock, which buckets are by, and the broker's, which receipts are found by
+)
+
+// readBack fills the ledger from the end of receipts back to the oldest EXPIRED without its ERASED. It looks for any receipt
+// as far back as it is told, then four times as far, again and again: the owner before may have ended long ago.
+func (l *lane) readBack(ctx context.Context, back time.Duration) error {
+	cluster := l.process.Cluster
+	topics, err := cluster.Topics(ctx)
+	if err != nil {
+		return err
+	}
+	l.receipts = l.partition % max(1, topics[ReceiptsT])
+	first, _, err := cluster.Bounds(ctx, ReceiptsT, l.receipts)
+	if err != nil {
+		return err
+	}
+	now := time.Now()
+	for ; ; back *= 4 {
+		since := now.Add(-back)
+		oldest, from, err := l.readSince(ctx, since)
+		if err == nil && !oldest.IsZero() && oldest.Before(since) {
+			_, from, err = l.readSince(ctx, oldest) // their own headers tell of what was erased since
 		}
-		err = Scan(ctx, r.process.Cluster.Tail(ReceiptsT, partition, from), func(rec pipeline.Record) error {
-			receipt, err := schemas.Receipts.Decode(rec.Value)
-			if err == nil && receipt.Lane == lane.Topic() && int(receipt.Partition) == lane.Partition() && receipt.State == redact.Expired {
-				prior[redact.ReceiptKey(&receipt)] = receipt
-			}
-			return nil
-		})
-		if err != nil {
-			return nil, err
+		if err != nil || !oldest.IsZero() || from <= first {
+			return err
 		}
 	}
-	return prior, nil
+}
+
+func (l *lane) readSince(ctx context.Context, since time.Time) (oldest time.Time, from int64, err error) {
+	from, err = l.process.Cluster.OffsetAt(ctx, ReceiptsT, l.receipts, since)
+	if err != nil {
+		return oldest, from, err
+	}
+	oldest, err = l.read(ctx, l.process.Cluster.Tail(ReceiptsT, l.receipts, from))
+	return oldest, from, err
+}
+
+// read makes the ledger anew from the receipts of this lane partition that a source holds, and returns the time from which
+// on all that wait were appended; zero when it finds none.
+func (l *lane) read(ctx context.Context, src pipeline.Source) (oldest time.Time, err error) {
+	prefix := redact.ReceiptKeyPrefix(l.topic, int32(l.partition))
+	l.ledger = redact.Ledger{}
+	err = Scan(ctx, src, func(rec pipeline.Record) error {
+		if !strings.HasPrefix(string(rec.Key), prefix) {
+			return nil
+		}
+		receipt, err := schemas.Receipts.Decode(rec.Value)
+		if err != nil {
+			return nil //nolint:nilerr // none of redact's
+		}
+		l.ledger.Read(receipt)
+		for _, h := range rec.Headers {
+			if at, err := time.Parse(time.RFC3339, string(h.Value)); err == nil && h.Key == oldestHeader && (oldest.IsZero() || at.Before(oldest)) {
+				oldest = at
+			}
+		}
+		return nil
+	})
+	if !oldest.IsZero() {
+		oldest = oldest.Add(-clockSlip)
+	}
+	return oldest, err
 }
