@@ -55,6 +55,13 @@ func (c *commits) note(topic string, partition int, next int64) error {
 	return nil
 }
 
+// kept is how far a partition's commits are known to have reached the broker.
+func (c *commits) kept(topic string, partition int) int64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.marks[target{topic, partition}].kept
+}
+
 // run commits on a tick until over is closed, then once more. A commit that is fenced stops the generation, and is the last.
 func (c *commits) run(ctx context.Context, stop func(), over <-chan struct{}) {
 	trouble := trouble{log: c.group.log(), what: "commit offsets"}

@@ -224,6 +224,9 @@ func TestAFormerOwnerCannotCommit(t *testing.T) {
 		if err := old.Commit(within(t), 9); err == nil {
 			t.Fatal("the former owner may commit")
 		}
+		if kept := old.(kafka.Partition).Kept(); kept != 2 {
+			t.Fatalf("the former owner's commits are durable up to %d", kept)
+		}
 		join(t, g)
 		if at := (<-sources).Committed(); at != 2 {
 			t.Fatalf("the next owner starts at %d", at)
@@ -255,6 +258,9 @@ func TestAnEvictedMemberIsFencedAndJoinsAgain(t *testing.T) {
 		}
 		if err := first.Commit(within(t), 4); err == nil {
 			t.Fatal("the evicted member may commit")
+		}
+		if kept := first.(kafka.Partition).Kept(); kept != 0 {
+			t.Fatalf("a commit that was refused is durable up to %d", kept)
 		}
 	})
 }

@@ -38,6 +38,7 @@ func (o *Owned) Companion(topic string) pipeline.Source {
 	p.commit = func(_ context.Context, next int64) error {
 		return o.generation.commits.note(topic, o.partition, next)
 	}
+	p.kept = func() int64 { return o.generation.commits.kept(topic, o.partition) }
 	o.generation.commits.start(topic, o.partition, next)
 	return p
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -27,6 +28,7 @@ type partition struct {
 	number    int
 	committed int64
 	commit    func(ctx context.Context, next int64) error // nil: no-op
+	kept      func() int64                                // nil: without commits
 
 	next    atomic.Int64 // Beginning or End until the first fetch resolves it
 	end     int64        // of the log, when the broker was last asked
@@ -44,6 +46,9 @@ type Partition interface {
 	Trimmed() int64
 	// Markers counts the markers skipped.
 	Markers() int64
+	// Kept is the offset up to which commits are durable: a later owner starts there or later. Without a group there is no
+	// later owner, and it is the end of all offsets.
+	Kept() int64
 }
 
 var _ Partition = (*partition)(nil)
@@ -66,6 +71,14 @@ func (p *partition) Committed() int64 { return p.committed }
 func (p *partition) Position() int64  { return p.next.Load() }
 func (p *partition) Trimmed() int64   { return p.trimmed.Load() }
 func (p *partition) Markers() int64   { return p.markers.Load() }
+
+// Kept implements Partition.
+func (p *partition) Kept() int64 {
+	if p.kept == nil {
+		return math.MaxInt64
+	}
+	return p.kept()
+}
 
 func (p *partition) SeekTo(offset int64) {
 	p.pending = nil

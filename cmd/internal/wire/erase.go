@@ -79,7 +79,7 @@ func (e *eraser) look(ctx context.Context, lanes []*lane, now time.Time) error {
 	e.follow(ctx, lanes, now)
 	for _, l := range lanes {
 		erased, err := l.tell(l.ctx, func(g *redact.Ledger) []schemas.Receipt {
-			return g.Erase(func(s *schemas.SeedRef) time.Time { return e.gone[seedOf(s)] }, l.bucket, now)
+			return g.Erase(func(s *schemas.SeedRef) time.Time { return e.goneBefore(s, now) }, l.bucket, now)
 		})
 		if err != nil && l.ctx.Err() == nil {
 			return err
@@ -172,6 +172,16 @@ func (e *eraser) follow(ctx context.Context, lanes []*lane, now time.Time) {
 	e.gone = gone
 }
 
+// goneBefore is since when a seed is gone, zero if it was not at the look before: between forgetting a file and removing it
+// the broker takes a moment.
+func (e *eraser) goneBefore(s *schemas.SeedRef, now time.Time) time.Time {
+	since := e.gone[seedOf(s)]
+	if !since.Before(now) {
+		return time.Time{}
+	}
+	return since
+}
+
 // awaited returns the seeds that receipts wait for and whose time is over, with when it was, by topic.
 func awaited(lanes []*lane, now time.Time) map[string]map[seedName]time.Time {
 	byTopic := map[string]map[seedName]time.Time{}
@@ -233,18 +243,25 @@ func (e *eraser) onDisk(ctx context.Context, topic string) (map[string]bool, err
 	return there, err
 }
 
+// kafkasCheck is log.retention.check.interval.ms of a broker that does not tell.
+const kafkasCheck = 5 * time.Minute
+
 // slack is how long after its time a seed may lie on a disk: the broker removes whole segments, so as long as the newest
-// seed of the segment is newer, and then until its next check. Unknown settings take Kafka's own.
+// seed of the segment is newer, and then until its next check.
 func (e *eraser) slack(ctx context.Context, topic string) time.Duration {
-	check := 5 * time.Minute
-	if brokers, err := e.process.Cluster.BrokerConfigs(ctx); err == nil {
-		check = 0
-		for _, configs := range brokers {
-			if ms, err := strconv.ParseInt(configs["log.retention.check.interval.ms"], 10, 64); err == nil {
-				check = max(check, time.Duration(ms)*time.Millisecond)
-			}
-		}
-	}
 	window := windowOfKeys(topic)
-	return seal.Bucket(window, MinBucket(window)) + check
+	bucket := seal.Bucket(window, MinBucket(window))
+	brokers, err := e.process.Cluster.BrokerConfigs(ctx)
+	if err != nil {
+		return bucket + kafkasCheck
+	}
+	check := time.Duration(0)
+	for _, configs := range brokers {
+		own := kafkasCheck
+		if ms, err := strconv.ParseInt(configs["log.retention.check.interval.ms"], 10, 64); err == nil {
+			own = time.Duration(ms) * time.Millisecond
+		}
+		check = max(check, own)
+	}
+	return bucket + check
 }

@@ -43,15 +43,19 @@ func (t *trimmed) look(before int64, segment time.Duration, until time.Time) {
 	}
 }
 
-// mark appends the marker and passes it, unless a record came before it, so that it counts as no lag.
+// mark appends the marker and passes it, unless a record came before it, so that it counts as no lag; then it is cut too.
 func (t *trimmed) mark(end int64) {
 	ctx := context.Background()
 	at, err := t.cluster.Marker(ctx, t.Topic(), t.Partition())
-	if err == nil && at.Offset == end && t.Source.Commit(ctx, end+1) == nil {
-		if start, err := t.cluster.Trim(ctx, t.Topic(), t.Partition(), end+1); err == nil { // else it stays: a marker says nothing
+	if err != nil || at.Offset != end || t.Source.Commit(ctx, end+1) != nil {
+		return
+	}
+	time.AfterFunc(trimEvery, func() {
+		start, err := t.cluster.Trim(ctx, t.Topic(), t.Partition(), min(end+1, t.kept()))
+		if err == nil { // else it stays: a marker says nothing
 			t.cut(start)
 		}
-	}
+	})
 }
 
 // segment is the topic's segment.ms, as it is and not as it was planned.

@@ -2,6 +2,7 @@ package wire
 
 import (
 	"context"
+	"math"
 	"sync"
 	"time"
 
@@ -67,8 +68,7 @@ func (t *trimmed) handedOn(next int64, wait time.Duration) {
 	t.arm(wait)
 }
 
-// arm has what is handed on by now cut after wait. What is committed until then waits for the next turn: a commit is
-// durable a moment after it is made, and a later owner should find the log where it starts.
+// arm has what is handed on by now cut after wait. What is committed until then waits for the next turn.
 func (t *trimmed) arm(wait time.Duration) {
 	if !t.armed {
 		t.armed = true
@@ -78,10 +78,11 @@ func (t *trimmed) arm(wait time.Duration) {
 }
 
 func (t *trimmed) trim(before int64) {
+	before = min(before, t.kept())
 	start, err := t.cluster.Trim(context.Background(), t.Topic(), t.Partition(), before)
 	t.mu.Lock()
 	t.armed = false
-	if (err == nil && t.next > before) || (err != nil && time.Now().Before(t.until)) {
+	if (err != nil || t.next > before) && time.Now().Before(t.until) {
 		t.arm(trimEvery)
 	}
 	t.mu.Unlock()
@@ -89,4 +90,13 @@ func (t *trimmed) trim(before int64) {
 		t.cut(start)
 		t.roll()
 	}
+}
+
+// kept is how far the log may be cut: a commit is durable a moment after it is made, or never, when another has taken over
+// meanwhile, and a later owner should find the log where it starts.
+func (t *trimmed) kept() int64 {
+	if p, ok := t.Source.(interface{ Kept() int64 }); ok {
+		return p.Kept()
+	}
+	return math.MaxInt64
 }
