@@ -10,19 +10,31 @@ import (
 	"github.com/whatsapplink/cloud/schemas"
 )
 
-// verbs are the contract's; all but show are refused until their own issue.
+// verbs are the contract's; those that are not carried out are refused until their own issue.
 var verbs = map[string]bool{
-	"show": true, "hold": true, "approve": true, "release": true, "grant": true, "erase": true, "suspend": true, "resume": true,
+	Show: true, ShowRejected: true, Redrive: true,
+	"hold": true, "approve": true, "release": true, "grant": true, "erase": true, "suspend": true, "resume": true,
+}
+
+// actions say in the audit what a verb does, and what was refused of it.
+var actions = map[string]struct{ done, refused string }{
+	Show:         {"content_shown", "content_refused"},
+	ShowRejected: {"rejected_shown", "rejected_refused"},
+	Redrive:      {"rejected_redriven", "rejected_refused"},
 }
 
 // purposes may stand in an audit record.
 var purposes = map[string]bool{"debug": true, "support": true, "legal": true}
 
-func (s *Stage) audit(in *Show, reason string) schemas.AuditRecord {
+func (s *Stage) audit(in *Asked, reason string) schemas.AuditRecord {
 	c := &in.Control
-	a := schemas.AuditRecord{AuditID: auditID(c), Action: shown, Detail: reason, At: in.Now, PolicyVersion: s.PolicyVersion}
+	action, ok := actions[c.Verb]
+	if !ok {
+		action = actions[Show]
+	}
+	a := schemas.AuditRecord{AuditID: auditID(c), Action: action.done, Detail: reason, At: in.Now, PolicyVersion: s.PolicyVersion}
 	if reason != "" {
-		a.Action = refused
+		a.Action = action.refused
 	}
 	if wellFormedName(c.Actor) {
 		a.Actor = c.Actor
@@ -38,19 +50,35 @@ func (s *Stage) audit(in *Show, reason string) schemas.AuditRecord {
 	}
 	if _, known := s.Tenant(c.TenantID); known {
 		a.TenantID = c.TenantID
-		if schemas.WellFormedMessageID(c.MessageID) {
-			a.MessageID = c.MessageID
-		}
+	}
+	message := c.MessageID
+	if reason == "" && c.Verb != Show { // then the letter is of our writing
+		message, a.Detail = in.Letter.MessageID, in.Letter.Source.String()
+	}
+	if a.TenantID != "" && schemas.WellFormedMessageID(message) {
+		a.MessageID = message
 	}
 	return a
 }
 
-func (s *Stage) event(in *Show) *schemas.Event {
-	d := in.Delivered
-	e := schemas.NewEvent(schemas.KindShown, "custody", d.Identity, &d.Clear, in.Now)
-	e.Attempt, e.Detail, e.Reason, e.DueAt = d.Attempt, in.Control.ControlID, in.Control.Purpose, d.DueAt
-	e.SenderID, e.Region, e.Processor, e.TransferBasis = d.Sender, d.Region, d.Processor, d.TransferBasis
-	e.PolicyVersion = s.PolicyVersion
+// event tells that content was shown; a redrive shows none.
+func (s *Stage) event(in *Asked) *schemas.Event {
+	var e schemas.Event
+	switch in.Control.Verb {
+	case Show:
+		d := in.Delivered
+		e = schemas.NewEvent(schemas.KindShown, "custody", d.Identity, &d.Clear, in.Now)
+		e.Attempt, e.DueAt = d.Attempt, d.DueAt
+		e.SenderID, e.Region, e.Processor, e.TransferBasis = d.Sender, d.Region, d.Processor, d.TransferBasis
+	case ShowRejected:
+		l := in.Letter
+		id := schemas.Identity{TenantID: l.TenantID, MessageID: l.MessageID, AcceptedAt: l.AcceptedAt}
+		e = schemas.NewEvent(schemas.KindShown, "custody", id, &schemas.Clear{}, in.Now)
+		e.DueAt = l.AppendedAt.Add(LetterWindow)
+	default:
+		return nil
+	}
+	e.Detail, e.Reason, e.PolicyVersion = in.Control.ControlID, in.Control.Purpose, s.PolicyVersion
 	return &e
 }
 

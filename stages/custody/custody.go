@@ -14,15 +14,23 @@ import (
 	"github.com/whatsapplink/cloud/schemas"
 )
 
-// Show is a control with the message's diagnostic copy, nil when none was found.
-type Show struct {
+// The verbs that are carried out.
+const (
+	Show         = "show"          // a message's diagnostic copy, sealed to the asker
+	ShowRejected = "show_rejected" // a dead letter's original, sealed to the asker; message_id holds its source coordinates
+	Redrive      = "redrive"       // publish a dead letter's original again, shown to nobody; message_id as above
+)
+
+// Asked is a control with what it asks for; nil where none was found.
+type Asked struct {
 	Control   schemas.Control
-	Delivered *schemas.Delivered
+	Delivered *schemas.Delivered // of show
+	Letter    *Letter            // of show_rejected and redrive
 	Now       time.Time
 }
 
 // Decision is the answer to a control. The audit record is appended, acknowledged, with ReadTo and ReadHash filled by who
-// appends it, before anything is opened. Event is nil when the control is refused.
+// appends it, before anything is opened. Event is nil when the control is refused, and when nobody sees content.
 type Decision struct {
 	Allow  bool
 	Reason string // of a refusal
@@ -36,17 +44,12 @@ type Stage struct {
 	PolicyVersion string
 }
 
-const (
-	shown   = "content_shown"
-	refused = "content_refused"
-
-	// patience is how long an answer is kept: a control older than that has nobody waiting, so a replay of the log of
-	// controls shows nothing twice.
-	patience = 10 * time.Minute
-)
+// patience is how long an answer is kept: a control older than that has nobody waiting, so a replay of the log of
+// controls shows nothing twice.
+const patience = 10 * time.Minute
 
 // Step decides one control. The same control decides alike at a repeat within the window, under the same audit id.
-func (s *Stage) Step(in Show) ([]Decision, error) {
+func (s *Stage) Step(in Asked) ([]Decision, error) {
 	d := Decision{Reason: s.refusal(&in)}
 	d.Allow = d.Reason == ""
 	d.Audit = s.audit(&in, d.Reason)
@@ -57,12 +60,12 @@ func (s *Stage) Step(in Show) ([]Decision, error) {
 }
 
 // refusal returns why a control is refused, "" when it is allowed.
-func (s *Stage) refusal(in *Show) string {
+func (s *Stage) refusal(in *Asked) string {
 	c := &in.Control
 	switch {
 	case !verbs[c.Verb]:
 		return ReasonUnknownVerb
-	case c.Verb != "show":
+	case c.Verb != Show && c.Verb != ShowRejected && c.Verb != Redrive:
 		return ReasonNotSupportedYet
 	case !wellFormedULID(c.ControlID):
 		return ReasonBadControlID
@@ -74,8 +77,11 @@ func (s *Stage) refusal(in *Show) string {
 		return ReasonNoIncident
 	case in.Now.Sub(c.At) > patience:
 		return ReasonStale
-	case !usableKey(c.PublicKey):
+	case c.Verb != Redrive && !usableKey(c.PublicKey):
 		return ReasonBadPublicKey
+	}
+	if c.Verb != Show {
+		return in.Letter.refusal(in)
 	}
 	if _, known := s.Tenant(c.TenantID); !known {
 		return ReasonUnknownTenant
@@ -84,7 +90,7 @@ func (s *Stage) refusal(in *Show) string {
 }
 
 // unreadable says why the copy may not be read, "" when it may.
-func unreadable(in *Show) string {
+func unreadable(in *Asked) string {
 	d := in.Delivered
 	switch {
 	case d == nil || d.TenantID != in.Control.TenantID || d.MessageID != in.Control.MessageID:

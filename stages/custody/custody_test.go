@@ -27,9 +27,9 @@ func publicKey() []byte {
 }
 
 // askedAt is a control that is allowed, at a time after the outcome.
-func askedAt(after time.Duration) Show {
+func askedAt(after time.Duration) Asked {
 	now := outcomeAt.Add(after)
-	return Show{
+	return Asked{
 		Now: now,
 		Control: schemas.Control{
 			ControlID: ulid.MustNew(ulid.Timestamp(now), bytes.NewReader(make([]byte, 10))).String(), TenantID: "acme", Verb: "show",
@@ -47,7 +47,7 @@ func askedAt(after time.Duration) Show {
 	}
 }
 
-func decide(t interface{ Fatalf(string, ...any) }, in Show) Decision {
+func decide(t interface{ Fatalf(string, ...any) }, in Asked) Decision {
 	s := Stage{
 		Tenant:        func(id string) (schemas.Tenant, bool) { return schemas.Tenant{}, id == "acme" || id == "globex" },
 		PolicyVersion: "2026-11-01",
@@ -98,34 +98,47 @@ func TestEachReasonRefuses(t *testing.T) {
 	lowOrder[0] = 1
 	cases := []struct {
 		name, reason string
-		change       func(*Show)
+		change       func(*Asked)
 	}{
-		{"no verb", ReasonUnknownVerb, func(s *Show) { s.Control.Verb = "" }},
-		{"odd verb", ReasonUnknownVerb, func(s *Show) { s.Control.Verb = "Show" }},
-		{"hold", ReasonNotSupportedYet, func(s *Show) { s.Control.Verb = "hold" }},
-		{"erase", ReasonNotSupportedYet, func(s *Show) { s.Control.Verb = "erase" }},
-		{"control id", ReasonBadControlID, func(s *Show) { s.Control.ControlID = "4915112345678" }},
-		{"nobody", ReasonNoActor, func(s *Show) { s.Control.Actor = "" }},
-		{"an address", ReasonNoActor, func(s *Show) { s.Control.Actor = "e@example.org" }},
-		{"no purpose", ReasonPurposeNotAllowed, func(s *Show) { s.Control.Purpose = "" }},
-		{"legal", ReasonPurposeNotAllowed, func(s *Show) { s.Control.Purpose = "legal" }},
-		{"no incident", ReasonNoIncident, func(s *Show) { s.Control.IncidentID = "" }},
-		{"a phone", ReasonNoIncident, func(s *Show) { s.Control.IncidentID = "x4915112345678" }},
-		{"free text", ReasonNoIncident, func(s *Show) { s.Control.IncidentID = "he said hello" }},
-		{"old control", ReasonStale, func(s *Show) { s.Control.At = s.Now.Add(-patience - 1) }},
-		{"no key", ReasonBadPublicKey, func(s *Show) { s.Control.PublicKey = nil }},
-		{"short key", ReasonBadPublicKey, func(s *Show) { s.Control.PublicKey = s.Control.PublicKey[:31] }},
-		{"zero key", ReasonBadPublicKey, func(s *Show) { s.Control.PublicKey = make([]byte, 32) }},
-		{"low order", ReasonBadPublicKey, func(s *Show) { s.Control.PublicKey = lowOrder }},
-		{"tenant", ReasonUnknownTenant, func(s *Show) { s.Control.TenantID = "nobody" }},
-		{"no copy", ReasonNotFound, func(s *Show) { s.Delivered = nil }},
-		{"copy of another message", ReasonNotFound, func(s *Show) { s.Control.MessageID = "01JD3Z8Q4Y5W6V7T8S9R0QPNMM" }},
-		{"copy of another tenant", ReasonNotFound, func(s *Show) { s.Control.TenantID = "globex" }},
-		{"window", ReasonWindowOver, func(s *Show) { s.Now = outcomeAt.Add(72 * time.Hour); s.Control.At = s.Now }},
-		{"window is no time", ReasonWindowOver, func(s *Show) { s.Delivered.Window = "always" }},
-		{"no window", ReasonWindowOver, func(s *Show) { s.Delivered.Window = "0s" }},
-		{"later lane", ReasonWindowOver, func(s *Show) { s.Delivered.Window, s.Delivered.DueAt = "1h", s.Now.Add(time.Hour) }},
-		{"no content", ReasonNoContent, func(s *Show) { s.Delivered.Content = nil }},
+		{"no verb", ReasonUnknownVerb, func(s *Asked) { s.Control.Verb = "" }},
+		{"odd verb", ReasonUnknownVerb, func(s *Asked) { s.Control.Verb = "Show" }},
+		{"hold", ReasonNotSupportedYet, func(s *Asked) { s.Control.Verb = "hold" }},
+		{"erase", ReasonNotSupportedYet, func(s *Asked) { s.Control.Verb = "erase" }},
+		{"control id", ReasonBadControlID, func(s *Asked) { s.Control.ControlID = "4915112345678" }},
+		{"nobody", ReasonNoActor, func(s *Asked) { s.Control.Actor = "" }},
+		{"an address", ReasonNoActor, func(s *Asked) { s.Control.Actor = "e@example.org" }},
+		{"no purpose", ReasonPurposeNotAllowed, func(s *Asked) { s.Control.Purpose = "" }},
+		{"legal", ReasonPurposeNotAllowed, func(s *Asked) { s.Control.Purpose = "legal" }},
+		{"no incident", ReasonNoIncident, func(s *Asked) { s.Control.IncidentID = "" }},
+		{"a phone", ReasonNoIncident, func(s *Asked) { s.Control.IncidentID = "x4915112345678" }},
+		{"free text", ReasonNoIncident, func(s *Asked) { s.Control.IncidentID = "he said hello" }},
+		{"old control", ReasonStale, func(s *Asked) { s.Control.At = s.Now.Add(-patience - 1) }},
+		{"no key", ReasonBadPublicKey, func(s *Asked) { s.Control.PublicKey = nil }},
+		{"short key", ReasonBadPublicKey, func(s *Asked) { s.Control.PublicKey = s.Control.PublicKey[:31] }},
+		{"zero key", ReasonBadPublicKey, func(s *Asked) { s.Control.PublicKey = make([]byte, 32) }},
+		{"low order", ReasonBadPublicKey, func(s *Asked) { s.Control.PublicKey = lowOrder }},
+		{"tenant", ReasonUnknownTenant, func(s *Asked) { s.Control.TenantID = "nobody" }},
+		{"no copy", ReasonNotFound, func(s *Asked) { s.Delivered = nil }},
+		{"copy of another message", ReasonNotFound, func(s *Asked) { s.Control.MessageID = "01JD3Z8Q4Y5W6V7T8S9R0QPNMM" }},
+		{"copy of another tenant", ReasonNotFound, func(s *Asked) { s.Control.TenantID = "globex" }},
+		{"window", ReasonWindowOver, func(s *Asked) { s.Now = outcomeAt.Add(72 * time.Hour); s.Control.At = s.Now }},
+		{"window is no time", ReasonWindowOver, func(s *Asked) { s.Delivered.Window = "always" }},
+		{"no window", ReasonWindowOver, func(s *Asked) { s.Delivered.Window = "0s" }},
+		{"later lane", ReasonWindowOver, func(s *Asked) { s.Delivered.Window, s.Delivered.DueAt = "1h", s.Now.Add(time.Hour) }},
+		{"no content", ReasonNoContent, func(s *Asked) { s.Delivered.Content = nil }},
+		{"no letter", ReasonNotFound, func(s *Asked) { rejected(s, ShowRejected); s.Letter = nil }},
+		{"letter of another record", ReasonNotFound, func(s *Asked) { rejected(s, ShowRejected); s.Control.MessageID = "requests/1/8" }},
+		{"letter of another tenant", ReasonNotFound, func(s *Asked) { rejected(s, Redrive); s.Control.TenantID = "globex" }},
+		{"old letter", ReasonWindowOver, func(s *Asked) { rejected(s, Redrive); s.Letter.AppendedAt = s.Now.Add(-LetterWindow) }},
+		{"letter without bytes", ReasonNoContent, func(s *Asked) { rejected(s, ShowRejected); s.Letter.Original.Ciphertext = nil }},
+		{"letter shown to no key", ReasonBadPublicKey, func(s *Asked) { rejected(s, ShowRejected); s.Control.PublicKey = nil }},
+		{"redrive of what a stage wrote", ReasonNotARequest, func(s *Asked) { rejected(s, Redrive); s.Letter.Stage = "route" }},
+		{"redrive to another topic", ReasonNotARequest, func(s *Asked) {
+			rejected(s, Redrive)
+			s.Letter.Source.Topic, s.Control.MessageID = "requestsX", "requestsX/1/7"
+		}},
+		{"redrive of half", ReasonTruncated, func(s *Asked) { rejected(s, Redrive); s.Letter.SizeBytes++ }},
+		{"redrive for no incident", ReasonNoIncident, func(s *Asked) { rejected(s, Redrive); s.Control.IncidentID = "" }},
 	}
 	reached := map[string]bool{}
 	for _, c := range cases {
@@ -135,7 +148,7 @@ func TestEachReasonRefuses(t *testing.T) {
 		if d.Allow || d.Reason != c.reason || d.Event != nil {
 			t.Errorf("%s: %+v", c.name, d)
 		}
-		if d.Audit.Action != "content_refused" || d.Audit.Detail != c.reason || d.Audit.AuditID == "" || !d.Audit.At.Equal(in.Now) {
+		if d.Audit.Action != actions[in.Control.Verb].refused && d.Audit.Action != "content_refused" || d.Audit.Detail != c.reason || d.Audit.AuditID == "" || !d.Audit.At.Equal(in.Now) {
 			t.Errorf("%s: audit %+v", c.name, d.Audit)
 		}
 		reached[c.reason] = true
@@ -144,6 +157,40 @@ func TestEachReasonRefuses(t *testing.T) {
 		if !reached[reason] {
 			t.Errorf("reason %s has no case", reason)
 		}
+	}
+}
+
+// rejected makes a control one about a dead letter of a request of 10 bytes, which is allowed.
+func rejected(in *Asked, verb string) {
+	in.Control.Verb, in.Control.MessageID, in.Delivered = verb, "requests/1/7", nil
+	if verb == Redrive {
+		in.Control.PublicKey = nil
+	}
+	in.Letter = &Letter{AppendedAt: in.Now.Add(-LetterWindow + 1), Rejected: schemas.Rejected{
+		Source: schemas.Coordinates{Topic: "requests", Partition: 1, Offset: 7}, Stage: "validate", TenantID: "acme", MessageID: messageID,
+		AcceptedAt: outcomeAt, SizeBytes: 10, Original: schemas.Sealed{Ciphertext: make([]byte, 10+tagBytes)},
+	}}
+}
+
+// TestLettersAreShownAndRedriven: goal: a letter can be had until 24 h after it was written, also where the tenant is not
+// known; a redrive tells of no showing. Method: one nanosecond before the end, both verbs, a letter that nobody owns.
+func TestLettersAreShownAndRedriven(t *testing.T) {
+	in := askedAt(time.Hour)
+	rejected(&in, ShowRejected)
+	d := decide(t, in)
+	if !d.Allow || d.Audit.Action != "rejected_shown" || d.Audit.Detail != "requests/1/7" || d.Audit.MessageID != messageID {
+		t.Errorf("show: %+v", d)
+	}
+	if e := d.Event; e == nil || e.Kind != schemas.KindShown || e.MessageID != messageID || e.Detail != in.Control.ControlID {
+		t.Errorf("event %+v", e)
+	}
+	rejected(&in, Redrive)
+	if d := decide(t, in); !d.Allow || d.Event != nil || d.Audit.Action != "rejected_redriven" {
+		t.Errorf("redrive: %+v", d)
+	}
+	in.Control.TenantID, in.Letter.TenantID, in.Letter.MessageID = "unknown", "unknown", "requests/1/7"
+	if d := decide(t, in); !d.Allow || d.Audit.TenantID != "" || d.Audit.MessageID != "" || d.Audit.Detail != "requests/1/7" {
+		t.Errorf("redrive of nobody's: %+v", d)
 	}
 }
 

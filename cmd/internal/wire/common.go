@@ -2,19 +2,13 @@ package wire
 
 import (
 	"errors"
-	"slices"
-	"time"
 
 	"github.com/whatsapplink/cloud/pipeline"
-	"github.com/whatsapplink/cloud/pipeline/seal"
 	"github.com/whatsapplink/cloud/schemas"
 )
 
 // PolicyVersion is the privacy policy that every event, receipt and audit record is stamped with.
 const PolicyVersion = "2026-11"
-
-// maxOriginal is how much of a rejected record is kept, sealed.
-const maxOriginal = 512 << 10
 
 // batchLimits are what was measured best: larger batches cost the collector more than they save in requests.
 var batchLimits = pipeline.Limits{Records: 1000, Bytes: 1 << 20}
@@ -55,12 +49,4 @@ func undecodable(err error) error {
 		return pipeline.Reject(bad.Reason)
 	}
 	return err
-}
-
-// rejectedWindow is the smallest window of at least 24 h, or the longest there is.
-func rejectedWindow(windows []time.Duration) time.Duration {
-	if w, ok := seal.SmallestCovering(windows, 24*time.Hour); ok {
-		return w
-	}
-	return slices.Max(windows)
 }

@@ -2,7 +2,6 @@ package wire
 
 import (
 	"context"
-	"strings"
 	"time"
 
 	"github.com/whatsapplink/cloud/cmd/internal/boot"
@@ -29,15 +28,16 @@ type custodian struct {
 	keeper  seal.Keeper
 	regs    registers
 	stage   custody.Stage
-	opener  *seal.Opener
 	auditor *Auditor
+
+	opener    *seal.Opener
+	originals *originals
 }
 
 // decided is a decision with what it takes to carry it out.
 type decided struct {
 	custody.Decision
-	control   schemas.Control
-	delivered *schemas.Delivered
+	asked custody.Asked
 }
 
 // Custody wires controls -> audit, answers, events.
@@ -60,6 +60,7 @@ func (c *custodian) run(ctx context.Context) error {
 		return err
 	}
 	c.opener = newOpener(c.process.Cluster, c.keeper, windows)
+	c.originals = newOriginals(newSealer(c.log, c.keeper, windows, nil), windows)
 	group := kafka.Group{
 		Cluster: c.process.Cluster, ID: "wl.custody", Logger: c.process.Log, Topics: topicsWith(c.process.Cluster, "", ControlsT),
 		Own: func(ctx context.Context, o *kafka.Owned) error { return c.batch(ctx).Run(ctx, o.Source()) },
@@ -80,62 +81,38 @@ func (c *custodian) batch(ctx context.Context) *pipeline.Batch[schemas.Control, 
 		Step:   func(v schemas.Control) ([]decided, error) { return c.decide(ctx, v) },
 		Target: pipeline.TargetFunc[decided](c.carryOut),
 		DeadLetters: &pipeline.Topics[pipeline.DeadLetter[schemas.Control]]{Log: c.log,
-			Encode: func(_ context.Context, d pipeline.DeadLetter[schemas.Control]) ([]pipeline.Output, error) {
-				return envelope("custody", d.Record, d.Reason, nil)
+			Encode: func(ctx context.Context, d pipeline.DeadLetter[schemas.Control]) ([]pipeline.Output, error) {
+				return envelope(ctx, c.originals, "custody", d.Record, d.Reason, nil)
 			}},
 	}
 }
 
-// decide finds the copy and asks the stage.
+// decide finds what is asked for and asks the stage.
 func (c *custodian) decide(ctx context.Context, control schemas.Control) ([]decided, error) {
-	var delivered *schemas.Delivered
-	if control.Verb == "show" {
-		var err error
-		if delivered, err = c.find(ctx, control.TenantID, control.MessageID); err != nil {
-			return nil, err
-		}
+	asked := custody.Asked{Control: control}
+	var err error
+	switch control.Verb {
+	case custody.Show:
+		asked.Delivered, err = c.find(ctx, control.TenantID, control.MessageID)
+	case custody.ShowRejected, custody.Redrive:
+		asked.Letter, err = c.letter(ctx, control.MessageID)
 	}
-	decisions, err := c.stage.Step(custody.Show{Control: control, Delivered: delivered, Now: time.Now()})
+	if err != nil {
+		return nil, err
+	}
+	asked.Now = time.Now()
+	decisions, err := c.stage.Step(asked)
 	if err != nil {
 		return nil, err
 	}
 	all := make([]decided, len(decisions))
 	for i, d := range decisions {
-		all[i] = decided{d, control, delivered}
+		all[i] = decided{d, asked}
 	}
 	return all, nil
 }
 
-// find looks for the newest diagnostic copy of a message in every lane. A lane keys by message id, so that one partition
-// of each is read.
-func (c *custodian) find(ctx context.Context, tenant, message string) (found *schemas.Delivered, err error) {
-	topics, err := c.process.Cluster.Topics(ctx)
-	if err != nil {
-		return nil, err
-	}
-	for lane, partitions := range topics {
-		if !strings.HasPrefix(lane, "delivered.") {
-			continue
-		}
-		src := c.process.Cluster.Tail(lane, kafka.PartitionOf([]byte(message), partitions), kafka.Beginning)
-		err := Scan(ctx, src, func(r pipeline.Record) error {
-			if string(r.Key) != message {
-				return nil
-			}
-			d, err := schemas.Delivereds.Decode(r.Value)
-			if err == nil && d.TenantID == tenant && (found == nil || found.OutcomeAt.Before(d.OutcomeAt)) {
-				found = &d
-			}
-			return nil
-		})
-		if err != nil {
-			return nil, err
-		}
-	}
-	return found, nil
-}
-
-// carryOut audits first: no audit record, no content. Then it opens, seals the answer to the asker's key, and tells.
+// carryOut audits first: no audit record, no content. Then it opens, and answers.
 func (c *custodian) carryOut(ctx context.Context, _ pipeline.Span, all []decided) error {
 	for _, d := range all {
 		err := pipeline.Retry(ctx, pipeline.Backoff{}, "audit", func(ctx context.Context) error { return c.auditor.Append(ctx, d.Audit) })
@@ -146,53 +123,6 @@ func (c *custodian) carryOut(ctx context.Context, _ pipeline.Span, all []decided
 		if err := answers.Write(ctx, pipeline.Span{}, []decided{d}); err != nil {
 			return err
 		}
-	}
-	return nil
-}
-
-// answer opens what was allowed and seals it to the asker.
-func (c *custodian) answer(ctx context.Context, d decided) ([]pipeline.Output, error) {
-	answer := schemas.Answer{ControlID: d.control.ControlID, Status: "refused", Reason: d.Reason, At: time.Now()}
-	var event *schemas.Event
-	if d.Allow {
-		switch err := c.open(ctx, d, &answer); {
-		case unopenable(err):
-			answer.Reason = custody.ReasonKeyGone
-		case err != nil:
-			return nil, err
-		default:
-			answer.Status, event = "shown", d.Event
-		}
-	}
-	outputs := []output{record(AnswersT, []byte(answer.ControlID), schemas.Answers, &answer)}
-	if event != nil {
-		outputs = append(outputs, record(EventsT, []byte(event.MessageID), schemas.Events, event))
-	}
-	return encodeAll(outputs...)
-}
-
-// open fills the answer with content and, where there are any, diagnostics.
-func (c *custodian) open(ctx context.Context, d decided, answer *schemas.Answer) error {
-	m := d.delivered
-	content, err := c.opener.Open(ctx, *m.Content, m.TenantID, m.MessageID, seal.Diagnostic)
-	if err != nil {
-		return err
-	}
-	plain := [][]byte{content}
-	if m.Diagnostics != nil {
-		diagnostics, err := c.opener.Open(ctx, *m.Diagnostics, m.TenantID, m.MessageID, seal.Diagnostic)
-		if err != nil {
-			return err
-		}
-		plain = append(plain, diagnostics)
-	}
-	encapsulated, sealed, err := seal.SealTo(d.control.PublicKey, d.control.ControlID, plain...)
-	if err != nil {
-		return err
-	}
-	answer.Encapsulated, answer.Ciphertext = encapsulated, sealed[0]
-	if len(sealed) > 1 {
-		answer.Diagnostics = sealed[1]
 	}
 	return nil
 }

@@ -70,9 +70,10 @@ type deliverer struct {
 	slots    chan struct{}
 	metrics  *sendMetrics
 
-	windows []time.Duration
-	opener  *seal.Opener
-	sealer  *seal.Sealer
+	windows   []time.Duration
+	opener    *seal.Opener
+	sealer    *seal.Sealer
+	originals *originals
 }
 
 // Deliver wires the sending of messages.
@@ -111,6 +112,7 @@ func (d *deliverer) run(ctx context.Context) error {
 	d.windows = windows
 	d.opener = newOpener(d.process.Cluster, d.keeper, windows)
 	d.sealer = newSealer(d.process.Cluster.Log(), d.keeper, windows, d.opener)
+	d.originals = newOriginals(d.sealer, windows)
 	group := kafka.Group{
 		Cluster: d.process.Cluster, ID: "wl.deliver", Logger: d.process.Log,
 		Topics: topicsWith(d.process.Cluster, "", RoutedT), Own: d.own,

@@ -83,9 +83,9 @@ func (d *deliverPart) suppress(ctx context.Context, e deliver.Suppress) error {
 }
 
 func (d *deliverPart) reject(ctx context.Context, e deliver.Reject) error {
-	outputs, err := envelope("deliver", e.Record, e.Reason, e.Of)
+	outputs, err := envelope(ctx, d.originals, "deliver", e.Record, e.Reason, e.Of)
 	if err != nil {
-		return pipeline.Permanent(err)
+		return err
 	}
 	d.process.Metrics.Rejected("deliver", e.Reason, 1)
 	_, err = d.log.Append(ctx, outputs)

@@ -145,6 +145,6 @@ func (r *redactor) stripped(_ context.Context, s redact.Stripped) ([]pipeline.Ou
 	)
 }
 
-func (r *redactor) rejected(_ context.Context, d pipeline.DeadLetter[redact.Due]) ([]pipeline.Output, error) {
-	return envelope("redact", d.Record, d.Reason, nil)
+func (r *redactor) rejected(ctx context.Context, d pipeline.DeadLetter[redact.Due]) ([]pipeline.Output, error) {
+	return envelope(ctx, nil, "redact", d.Record, d.Reason, nil)
 }

@@ -66,32 +66,9 @@ func (r *router) routed(_ context.Context, m schemas.Routed) ([]pipeline.Output,
 	)
 }
 
-func (r *router) rejected(_ context.Context, d pipeline.DeadLetter[route.Validated]) ([]pipeline.Output, error) {
+func (r *router) rejected(ctx context.Context, d pipeline.DeadLetter[route.Validated]) ([]pipeline.Output, error) {
 	if d.In == nil {
-		return envelope("route", d.Record, d.Reason, nil)
+		return envelope(ctx, nil, "route", d.Record, d.Reason, nil)
 	}
-	return envelope("route", d.Record, d.Reason, &d.In.Validated)
-}
-
-// envelope is the dead letter of a stage without a key: the sealed envelope as it came.
-func envelope(stage string, r pipeline.Record, reason string, v *schemas.Validated) ([]pipeline.Output, error) {
-	id := schemas.Identity{TenantID: "unknown", MessageID: r.Position.String(), AcceptedAt: r.AppendedAt}
-	original := schemas.Sealed{Ciphertext: r.Value[:min(len(r.Value), maxOriginal)]}
-	clear := schemas.Clear{PolicyVersion: PolicyVersion}
-	if v != nil {
-		id, original, clear = v.Identity, v.Payload, v.Clear
-	}
-	letter := schemas.Rejected{
-		Source: coordinates(r.Position), Stage: stage, Reason: reason, TenantID: id.TenantID, MessageID: id.MessageID,
-		AcceptedAt: id.AcceptedAt, SizeBytes: int64(len(r.Value)), Original: original,
-	}
-	event := schemas.NewEvent(schemas.KindRejected, stage, id, &clear, time.Now())
-	event.Detail, event.Reason = letter.Source.String(), reason
-	if v != nil {
-		event.Detail = v.Source.String() // a rejection is told under the coordinates of its request
-	}
-	return encodeAll(
-		record(RejectedT, []byte(letter.Source.String()), schemas.Rejecteds, &letter),
-		record(EventsT, []byte(id.MessageID), schemas.Events, &event),
-	)
+	return envelope(ctx, nil, "route", d.Record, d.Reason, &d.In.Validated)
 }

@@ -38,9 +38,9 @@ type validator struct {
 	requests *schemas.Codec[schemas.MessageRequest]
 	plain    *ages
 
-	stage  validate.Stage
-	sealer *seal.Sealer
-	lane   time.Duration // the window rejected input is sealed for
+	stage     validate.Stage
+	sealer    *seal.Sealer
+	originals *originals
 }
 
 // Validate wires requests -> validated, rejected.
@@ -83,8 +83,8 @@ func (v *validator) run(ctx context.Context) error {
 	if _, ok := seal.SmallestCovering(windows, v.cfg.delivery()); !ok {
 		return boot.Problem{Variable: "WL_DELIVERY_WINDOW", What: "is longer than every window of this deployment", Hint: "wlctl setup with WL_WINDOWS that cover it"}
 	}
-	v.lane = rejectedWindow(windows)
 	v.sealer = newSealer(v.log, v.keeper, windows, nil)
+	v.originals = newOriginals(v.sealer, windows)
 	v.stage = validate.Stage{
 		Tenant: v.regs.tenant, Windows: windows, DeliveryWindow: v.cfg.delivery(), DiagnosticWindow: v.cfg.diagnostic(),
 		PolicyVersion: PolicyVersion, Suppressed: v.regs.objected.stand,
@@ -136,9 +136,7 @@ func (v *validator) rejected(ctx context.Context, d pipeline.DeadLetter[validate
 		Source: coordinates(r.Position), Stage: "validate", Reason: d.Reason, TenantID: tenant, MessageID: message,
 		AcceptedAt: r.AppendedAt, SizeBytes: int64(len(r.Value)),
 	}
-	var err error
-	original := r.Value[:min(len(r.Value), maxOriginal)]
-	if letter.Original, _, err = v.sealer.Seal(ctx, v.lane, tenant, message, seal.RejectedInput, original); err != nil {
+	if err := v.originals.seal(ctx, &letter, r.Value); err != nil {
 		return nil, err
 	}
 	event := schemas.NewEvent(schemas.KindRejected, "validate", id, &schemas.Clear{PolicyVersion: PolicyVersion}, time.Now())

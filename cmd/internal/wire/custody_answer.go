@@ -1,0 +1,78 @@
+package wire
+
+import (
+	"context"
+	"time"
+
+	"github.com/whatsapplink/cloud/pipeline"
+	"github.com/whatsapplink/cloud/pipeline/seal"
+	"github.com/whatsapplink/cloud/schemas"
+	"github.com/whatsapplink/cloud/stages/custody"
+)
+
+// answer opens what was allowed, seals it to the asker or publishes it again, and tells.
+func (c *custodian) answer(ctx context.Context, d decided) ([]pipeline.Output, error) {
+	control := &d.asked.Control
+	answer := schemas.Answer{ControlID: control.ControlID, Status: "refused", Reason: d.Reason, At: time.Now()}
+	var outputs []pipeline.Output
+	if d.Allow {
+		plain, err := c.open(ctx, &d)
+		switch {
+		case unopenable(err):
+			answer.Reason = custody.ReasonKeyGone
+		case err != nil:
+			return nil, err
+		case control.Verb == custody.Redrive:
+			answer.Status = "redriven"
+			outputs = append(outputs, again(d.asked.Letter, plain[0]))
+		default:
+			answer.Status = "shown"
+			if err := sealAnswer(&answer, control.PublicKey, plain); err != nil {
+				return nil, err
+			}
+		}
+	}
+	told := []output{record(AnswersT, []byte(answer.ControlID), schemas.Answers, &answer)}
+	if answer.Status == "shown" {
+		told = append(told, record(EventsT, []byte(d.Event.MessageID), schemas.Events, d.Event))
+	}
+	encoded, err := encodeAll(told...)
+	return append(outputs, encoded...), err
+}
+
+// again is the original as a new record of its own topic's partition. Its key is not known any more.
+func again(letter *custody.Letter, original []byte) pipeline.Output {
+	return pipeline.Output{Topic: letter.Source.Topic, Partition: int(letter.Source.Partition), Value: original}
+}
+
+// open returns what was asked for: content and, where there are any, diagnostics; or a letter's original.
+func (c *custodian) open(ctx context.Context, d *decided) ([][]byte, error) {
+	if l := d.asked.Letter; l != nil {
+		purpose := seal.Transit
+		if l.Whole() {
+			purpose = seal.RejectedInput
+		}
+		original, err := c.opener.Open(ctx, l.Original, l.TenantID, l.MessageID, purpose)
+		return [][]byte{original}, err
+	}
+	m := d.asked.Delivered
+	content, err := c.opener.Open(ctx, *m.Content, m.TenantID, m.MessageID, seal.Diagnostic)
+	if err != nil || m.Diagnostics == nil {
+		return [][]byte{content}, err
+	}
+	diagnostics, err := c.opener.Open(ctx, *m.Diagnostics, m.TenantID, m.MessageID, seal.Diagnostic)
+	return [][]byte{content, diagnostics}, err
+}
+
+// sealAnswer seals plaintexts to the asker.
+func sealAnswer(answer *schemas.Answer, publicKey []byte, plain [][]byte) error {
+	encapsulated, sealed, err := seal.SealTo(publicKey, answer.ControlID, plain...)
+	if err != nil {
+		return err
+	}
+	answer.Encapsulated, answer.Ciphertext = encapsulated, sealed[0]
+	if len(sealed) > 1 {
+		answer.Diagnostics = sealed[1]
+	}
+	return nil
+}
