@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"reflect"
+	"slices"
 	"sort"
 	"strings"
 
@@ -161,18 +162,15 @@ func (c *Common) check() []Problem {
 	if len(c.Brokers) == 0 {
 		p = append(p, Problem{"WL_KAFKA_BROKERS", "names no broker", "host:port, comma separated"})
 	}
-	local := true
 	for _, b := range c.Brokers {
-		host, _, err := net.SplitHostPort(b)
-		if err != nil {
+		if _, _, err := net.SplitHostPort(b); err != nil {
 			p = append(p, Problem{"WL_KAFKA_BROKERS", "has an address that is not host:port", ""})
 		}
-		local = local && Loopback(host)
 	}
 	switch c.TLS {
 	case "on":
 	case "off":
-		if !local {
+		if !c.Local() {
 			p = append(p, Problem{"WL_KAFKA_TLS", "is off and a broker is not on loopback", "set WL_KAFKA_TLS=on; plaintext is allowed on loopback only"})
 		}
 	default:
@@ -197,6 +195,14 @@ func (c *Common) check() []Problem {
 		p = append(p, Problem{"WL_HTTP", "is not host:port", "127.0.0.1:9090"})
 	}
 	return p
+}
+
+// Local reports whether every broker is on this machine.
+func (c *Common) Local() bool {
+	return !slices.ContainsFunc(c.Brokers, func(b string) bool {
+		host, _, _ := net.SplitHostPort(b)
+		return !Loopback(host)
+	})
 }
 
 // Loopback reports whether a host name or address can only be this machine.

@@ -19,7 +19,7 @@ type CustodyConfig struct {
 }
 
 // Check names what single variables cannot show.
-func (c *CustodyConfig) Check() []boot.Problem { return c.Keys.check() }
+func (c *CustodyConfig) Check() []boot.Problem { return c.Keys.check(&c.Common) }
 
 // custodian is controls -> audit, answers, events.
 type custodian struct {
@@ -48,16 +48,13 @@ func Custody(p *boot.Process, cfg *CustodyConfig) (boot.Service, error) {
 	}
 	c := &custodian{process: p, log: p.Cluster.Log(), keeper: keeper, regs: newRegisters(p), auditor: NewAuditor(p.Cluster)}
 	c.stage = custody.Stage{Tenant: c.regs.tenant, PolicyVersion: PolicyVersion}
-	return boot.Service{Ready: allReady(c.regs.ready, keeper.Ready), Run: c.run}, nil
+	return guarded(p, boot.Service{Ready: allReady(c.regs.ready, keeper.Ready), Run: c.run}), nil
 }
 
 func (c *custodian) run(ctx context.Context) error {
 	windows, err := awaitWindows(ctx, c.process)
 	if err != nil {
 		return nil // asked to stop before the deployment was there
-	}
-	if err := refuse(ctx, c.process.Cluster, windows, seal.KeyTopic(""), "delivered."); err != nil {
-		return err
 	}
 	c.opener = newOpener(c.process.Cluster, c.keeper, windows)
 	c.originals = newOriginals(newSealer(c.log, c.keeper, windows, nil), windows)

@@ -31,7 +31,7 @@ var apiVersion = regexp.MustCompile(`^v\d{1,3}\.\d$`)
 
 // Check names what single variables cannot show.
 func (c *DeliverConfig) Check() []boot.Problem {
-	problems := append(c.Keys.check(), c.RefsKeys.check()...)
+	problems := append(c.Keys.check(&c.Common), c.RefsKeys.check(&c.Common)...)
 	if !apiVersion.MatchString(c.Version) {
 		problems = append(problems, boot.Problem{Variable: "WL_CLOUD_API_VERSION", What: "is not a version", Hint: "v26.0"})
 	}
@@ -97,7 +97,7 @@ func Deliver(p *boot.Process, cfg *DeliverConfig) (boot.Service, error) {
 	}
 	d.refs = seal.NewRefs(refsKeeper, d.regs.refsKey)
 	d.metrics.watch(p.Registry, d.regs.stops.All)
-	return boot.Service{Run: d.run, Ready: allReady(d.regs.ready, keeper.Ready, refsKeeper.Ready)}, nil
+	return guarded(p, boot.Service{Run: d.run, Ready: allReady(d.regs.ready, keeper.Ready, refsKeeper.Ready)}), nil
 }
 
 func (d *deliverer) run(ctx context.Context) error {
@@ -106,9 +106,6 @@ func (d *deliverer) run(ctx context.Context) error {
 		return nil // asked to stop before the deployment was there
 	}
 	defer d.api.Close()
-	if err := refuse(ctx, d.process.Cluster, windows, seal.KeyTopic(""), RoutedT, "retry.", "delivered."); err != nil {
-		return err
-	}
 	d.windows = windows
 	d.opener = newOpener(d.process.Cluster, d.keeper, windows)
 	d.sealer = newSealer(d.process.Cluster.Log(), d.keeper, windows, d.opener)

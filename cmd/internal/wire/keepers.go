@@ -16,11 +16,11 @@ type Keys struct {
 	KeysOldURL string `env:"WL_KEYS_OLD_URL"`
 }
 
-func (k Keys) check() []boot.Problem {
+func (k Keys) check(c *boot.Common) []boot.Problem {
 	if k.KeysURL == "" {
 		return []boot.Problem{boot.NotSet("WL_KEYS_URL")}
 	}
-	return nil
+	return append(localKey("WL_KEYS_URL", k.KeysURL, c), localKey("WL_KEYS_OLD_URL", k.KeysOldURL, c)...)
 }
 
 // keeper opens the root key's keeper, and the previous one beside it while rotating.
@@ -38,11 +38,20 @@ type RefsKeys struct {
 	RefsURL string `env:"WL_REFS_URL"`
 }
 
-func (k RefsKeys) check() []boot.Problem {
+func (k RefsKeys) check(c *boot.Common) []boot.Problem {
 	if k.RefsURL == "" {
 		return []boot.Problem{boot.NotSet("WL_REFS_URL")}
 	}
-	return nil
+	return localKey("WL_REFS_URL", k.RefsURL, c)
+}
+
+// localKey refuses a root key that lies in a variable where the deployment is more than one machine: what is written to
+// Kafka elsewhere is only as safe as who can read the environment here.
+func localKey(variable, url string, c *boot.Common) []boot.Problem {
+	if !strings.HasPrefix(url, "base64key://") || c.Local() {
+		return nil
+	}
+	return []boot.Problem{{Variable: variable, What: "is a local key, and a broker is not on loopback", Hint: "hashivault:// awskms:// gcpkms:// azurekeyvault://"}}
 }
 
 func (k RefsKeys) keeper() (seal.Keeper, error) { return openKeeper("WL_REFS_URL", k.RefsURL, "") }

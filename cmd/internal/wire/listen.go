@@ -28,7 +28,7 @@ type ListenConfig struct {
 
 // Check names what single variables cannot show.
 func (c *ListenConfig) Check() []boot.Problem {
-	problems := append(c.Keyless.check(), c.RefsKeys.check()...)
+	problems := append(c.Keyless.check(), c.RefsKeys.check(&c.Common)...)
 	host, _, err := net.SplitHostPort(c.Address)
 	if err != nil {
 		problems = append(problems, boot.Problem{Variable: "WL_LISTEN", What: "is not host:port", Hint: "127.0.0.1:8080"})
@@ -78,7 +78,7 @@ func Listen(p *boot.Process, cfg *ListenConfig) (boot.Service, error) {
 	if l.token, err = boot.SecretFile("WL_VERIFY_TOKEN_FILE", cfg.VerifyTokenFile); err != nil {
 		return boot.Service{}, err
 	}
-	return boot.Service{Ready: allReady(l.regs.ready, keeper.Ready), Run: func(ctx context.Context) error { return l.regs.run(ctx, l.serve) }}, nil
+	return guarded(p, boot.Service{Ready: allReady(l.regs.ready, keeper.Ready), Run: func(ctx context.Context) error { return l.regs.run(ctx, l.serve) }}), nil
 }
 
 // reduce takes from a genuine callback what may be kept. A panic is the body's fault, as in every stage, and its value

@@ -77,7 +77,7 @@ func Record(p *boot.Process, cfg *RecordConfig) (boot.Service, error) {
 		Cluster: p.Cluster, ID: "wl.record", Logger: p.Log,
 		Topics: topicsWith(p.Cluster, "", EventsT, ReceiptsT, AuditT, Suppressions), Own: r.own,
 	}
-	return boot.Service{Run: func(ctx context.Context) error { return r.run(ctx, group) }, Ready: r.ready}, nil
+	return guarded(p, boot.Service{Run: func(ctx context.Context) error { return r.run(ctx, group) }, Ready: r.ready}), nil
 }
 
 func (r *recorder) ready() error {

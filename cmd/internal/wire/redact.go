@@ -43,19 +43,16 @@ func Redact(p *boot.Process, _ *RedactConfig) (boot.Service, error) {
 		Cluster: p.Cluster, ID: "wl.redact", Logger: p.Log, Topics: topicsWith(p.Cluster, "delivered."),
 		Own: r.own,
 	}
-	return boot.Service{Ready: func() error { return nil }, Run: func(ctx context.Context) error {
+	return guarded(p, boot.Service{Ready: func() error { return nil }, Run: func(ctx context.Context) error {
 		windows, err := awaitWindows(ctx, p)
 		if err != nil {
 			return nil // asked to stop before the deployment was there
-		}
-		if err := refuse(ctx, p.Cluster, windows, "delivered.", seal.KeyTopic("")); err != nil {
-			return err
 		}
 		both := pool.New().WithContext(ctx).WithCancelOnError().WithFirstError()
 		both.Go(group.Run)
 		both.Go(func(ctx context.Context) error { return r.eraser.run(ctx, windows[0]) })
 		return both.Wait()
-	}}, nil
+	}}), nil
 }
 
 func newRedactor(p *boot.Process) *redactor {

@@ -3,8 +3,6 @@ package wire
 import (
 	"context"
 	"fmt"
-	"maps"
-	"slices"
 	"strings"
 	"time"
 
@@ -14,55 +12,82 @@ import (
 	"github.com/whatsapplink/cloud/pipeline/seal"
 )
 
-// destroys are the settings by which the broker makes a key topic's seeds vanish on time: as planned, to the millisecond.
-var destroys = []string{"cleanup.policy", "file.delete.delay.ms", "message.timestamp.type", "retention.ms", "segment.ms"}
+// maxSkew is how far this machine's clock may be off the broker's, by which windows are judged and keys destroyed.
+const maxSkew = 5 * time.Second
 
-// refuse names a setting under which content, plain or sealed, would outlive its window, in the topics of these names or,
-// where a name ends with a dot, of this beginning. It asks the broker once a topic; topics that do not exist are no fault.
-func refuse(ctx context.Context, c *kafka.Cluster, windows []time.Duration, names ...string) error {
-	planned := map[string]map[string]string{}
-	for _, spec := range (Plan{Windows: windows}).Topics() {
-		planned[spec.Name] = spec.Configs
-	}
-	return pipeline.Retry(ctx, pipeline.Backoff{}, "check the settings of topics", func(ctx context.Context) error {
-		existing, err := c.Topics(ctx)
-		if err != nil {
-			return err
-		}
-		for _, topic := range slices.Sorted(maps.Keys(existing)) {
-			if !slices.ContainsFunc(names, func(n string) bool { return topic == n || strings.HasSuffix(n, ".") && strings.HasPrefix(topic, n) }) {
-				continue // no business of this binary
-			}
-			actual, err := c.Configs(ctx, topic)
-			if err != nil {
-				return err
-			}
-			if problem := outlives(topic, actual, planned[topic]); problem != nil {
-				return pipeline.Permanent(*problem)
-			}
-		}
+// refused makes a finding final: only a person changes it.
+func refused(p *boot.Problem) error {
+	if p == nil {
 		return nil
-	})
+	}
+	return pipeline.Permanent(*p)
 }
 
-// outlives names the first setting of a topic that would keep content, or nil.
-func outlives(topic string, actual, planned map[string]string) *boot.Problem {
-	problem := func(setting, want string) *boot.Problem {
-		return &boot.Problem{Variable: topic, What: fmt.Sprintf("%s is %q, not %q: content would not be gone when its window is over", setting, actual[setting], want),
-			Hint: "wlctl setup --apply"}
+// topics refuses settings under which content, plain or sealed, or a key would outlive its window.
+func (g *guard) topics(ctx context.Context) error {
+	drifts, err := g.drifts(ctx)
+	if err != nil {
+		return denied(err, "the settings of topics", "grant DescribeConfigs on this deployment's topics")
 	}
-	if strings.HasPrefix(topic, seal.KeyTopic("")) {
-		for _, setting := range destroys {
-			if planned != nil && actual[setting] != planned[setting] {
-				return problem(setting, planned[setting])
-			}
+	for _, d := range drifts {
+		if p := outlives(d); p != nil {
+			return refused(p)
 		}
 	}
-	if strings.Contains(actual["cleanup.policy"], "compact") {
-		return problem("cleanup.policy", "delete")
+	return nil
+}
+
+// outlives tells the drifts that no stage works under: of a key topic every setting by which its seeds vanish on time, to
+// the millisecond, longer or shorter; elsewhere what no retention makes good. A longer retention makes a stage unready.
+func outlives(d Drift) *boot.Problem {
+	keys := strings.HasPrefix(d.Topic, seal.KeyTopic(""))
+	switch d.Setting {
+	case "cleanup.policy", "remote.storage.enable", "unclean.leader.election.enable":
+	case "retention.ms", "segment.ms", "file.delete.delay.ms", "message.timestamp.type":
+		if !keys {
+			return nil
+		}
+	default:
+		return nil
 	}
-	if actual["remote.storage.enable"] == "true" {
-		return problem("remote.storage.enable", "false")
+	return &boot.Problem{Variable: d.Topic, What: fmt.Sprintf("%s is %q, not %q: what is promised of content would not hold", d.Setting, d.Have, d.Want),
+		Hint: "wlctl setup --apply"}
+}
+
+// brokers refuses brokers that bring deleted topics back, with whatever settings are the default.
+func (g *guard) brokers(ctx context.Context) error {
+	brokers, err := g.process.Cluster.BrokerSettings(ctx)
+	if err != nil {
+		return denied(err, "the settings of brokers", "grant DescribeConfigs on the cluster")
+	}
+	for id, settings := range brokers {
+		if settings["auto.create.topics.enable"] == "true" {
+			return refused(&boot.Problem{Variable: "auto.create.topics.enable", What: fmt.Sprintf("is true on broker %d: a topic that is deleted or misspelt would come back without an end to its records", id),
+				Hint: "auto.create.topics.enable=false in server.properties of every broker"})
+		}
+	}
+	return nil
+}
+
+// denied turns the broker's no into what to do about it; other errors are the world's.
+func denied(err error, what, hint string) error {
+	if kafka.Denied(err) {
+		return refused(&boot.Problem{Variable: "WL_KAFKA_USER", What: "may not read " + what + ", without which nothing shows that content will be gone", Hint: hint})
+	}
+	return err
+}
+
+// clock appends a marker, which no reader sees, to a topic that any binary may append to: its append time is the only way
+// in which Kafka tells its time.
+func (g *guard) clock(ctx context.Context) error {
+	before := g.now()
+	marker, err := g.process.Cluster.Marker(ctx, Notices, 0)
+	if err != nil {
+		return err
+	}
+	after := g.now()
+	if marker.At.Before(before.Add(-maxSkew)) || marker.At.After(after.Add(maxSkew)) {
+		return refused(&boot.Problem{Variable: "clock", What: fmt.Sprintf("of this machine is more than %v off the broker's", maxSkew), Hint: "synchronise both by NTP"})
 	}
 	return nil
 }

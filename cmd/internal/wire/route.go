@@ -38,7 +38,7 @@ func Route(p *boot.Process, _ *RouteConfig) (boot.Service, error) {
 			return r.batch().Run(ctx, behind(p.Cluster, o.Source()))
 		},
 	}
-	return boot.Service{Ready: r.regs.ready, Run: func(ctx context.Context) error { return r.regs.run(ctx, group.Run) }}, nil
+	return guarded(p, boot.Service{Ready: r.regs.ready, Run: func(ctx context.Context) error { return r.regs.run(ctx, group.Run) }}), nil
 }
 
 func (r *router) batch() *pipeline.Batch[route.Validated, schemas.Routed] {

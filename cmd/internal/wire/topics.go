@@ -106,8 +106,9 @@ type setting func(map[string]string)
 
 func (p Plan) topic(name string, partitions int, settings ...setting) kafka.TopicSpec {
 	configs := map[string]string{
-		"message.timestamp.type": "LogAppendTime",
-		"min.insync.replicas":    strconv.Itoa(min(2, p.Replication)),
+		"message.timestamp.type":         "LogAppendTime",
+		"min.insync.replicas":            strconv.Itoa(min(2, p.Replication)),
+		"unclean.leader.election.enable": "false",
 	}
 	for _, s := range settings {
 		s(configs)

@@ -24,7 +24,7 @@ type ValidateConfig struct {
 
 // Check names what single variables cannot show.
 func (c *ValidateConfig) Check() []boot.Problem {
-	return append(append(c.Keys.check(), c.RefsKeys.check()...), c.DefaultWindows.check()...)
+	return append(append(c.Keys.check(&c.Common), c.RefsKeys.check(&c.Common)...), c.DefaultWindows.check()...)
 }
 
 // validator is requests -> validated, rejected.
@@ -63,7 +63,7 @@ func Validate(p *boot.Process, cfg *ValidateConfig) (boot.Service, error) {
 		}
 		v.requests = v.requests.WithRegistry(registry)
 	}
-	return boot.Service{Run: v.run, Ready: allReady(v.regs.ready, keeper.Ready, refsKeeper.Ready)}, nil
+	return guarded(p, boot.Service{Run: v.run, Ready: allReady(v.regs.ready, keeper.Ready, refsKeeper.Ready)}), nil
 }
 
 // secureURL says whether a URL names a host that is asked by TLS, or is this machine.
@@ -76,9 +76,6 @@ func (v *validator) run(ctx context.Context) error {
 	windows, err := awaitWindows(ctx, v.process)
 	if err != nil {
 		return nil // asked to stop before the deployment was there
-	}
-	if err := refuse(ctx, v.process.Cluster, windows, seal.KeyTopic(""), Requests, ValidatedT, RejectedT); err != nil {
-		return err
 	}
 	if _, ok := seal.SmallestCovering(windows, v.cfg.delivery()); !ok {
 		return boot.Problem{Variable: "WL_DELIVERY_WINDOW", What: "is longer than every window of this deployment", Hint: "wlctl setup with WL_WINDOWS that cover it"}
