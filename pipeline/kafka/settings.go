@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
 
 	"github.com/segmentio/kafka-go"
 )
@@ -30,46 +29,16 @@ func (c *Cluster) Settings(ctx context.Context, topics ...string) (map[string]ma
 		case r.Error != nil:
 			return nil, fmt.Errorf("describe topic %s: %w", topic, reason(r.Error))
 		default:
-			settings[topic] = named(r.ConfigEntries)
+			settings[topic] = map[string]string{}
+			for _, e := range r.ConfigEntries {
+				settings[topic][e.ConfigName] = e.ConfigValue
+			}
 		}
 	}
 	return settings, nil
 }
 
-// BrokerSettings returns the effective settings of every broker, by its id. It takes the right DescribeConfigs on the
-// cluster; see Denied.
-func (c *Cluster) BrokerSettings(ctx context.Context) (map[int]map[string]string, error) {
-	cluster, err := c.client.Metadata(ctx, &kafka.MetadataRequest{Topics: []string{}})
-	if err != nil {
-		return nil, fmt.Errorf("list brokers: %w", reason(err))
-	}
-	settings := map[int]map[string]string{}
-	for _, b := range cluster.Brokers {
-		res, err := c.client.DescribeConfigs(ctx, &kafka.DescribeConfigsRequest{Resources: []kafka.DescribeConfigRequestResource{{
-			ResourceType: kafka.ResourceTypeBroker, ResourceName: strconv.Itoa(b.ID),
-		}}})
-		if err == nil && len(res.Resources) == 1 {
-			err = res.Resources[0].Error
-		}
-		if err != nil {
-			return nil, fmt.Errorf("describe broker %d: %w", b.ID, reason(err))
-		}
-		for _, r := range res.Resources {
-			settings[b.ID] = named(r.ConfigEntries)
-		}
-	}
-	return settings, nil
-}
-
-func named(entries []kafka.DescribeConfigResponseConfigEntry) map[string]string {
-	settings := make(map[string]string, len(entries))
-	for _, e := range entries {
-		settings[e.ConfigName] = e.ConfigValue
-	}
-	return settings
-}
-
-// Denied says that an error is the broker's no to who asks.
+// Denied says that an error is the broker's no to who asks: BrokerConfigs takes the right DescribeConfigs on the cluster.
 func Denied(err error) bool {
 	return errors.Is(err, kafka.ClusterAuthorizationFailed) || errors.Is(err, kafka.TopicAuthorizationFailed)
 }

@@ -56,7 +56,7 @@ func outlives(d Drift) *boot.Problem {
 
 // brokers refuses brokers that bring deleted topics back, with whatever settings are the default.
 func (g *guard) brokers(ctx context.Context) error {
-	brokers, err := g.process.Cluster.BrokerSettings(ctx)
+	brokers, err := g.process.Cluster.BrokerConfigs(ctx)
 	if err != nil {
 		return denied(err, "the settings of brokers", "grant DescribeConfigs on the cluster")
 	}
