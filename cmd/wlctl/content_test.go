@@ -49,6 +49,26 @@ func copyWritten(t *testing.T, o *operator, keys, id string, sentAt time.Time) {
 	}
 }
 
+// withCustody runs the binary until the test ends.
+func withCustody(t *testing.T, o *operator, keys string) {
+	t.Helper()
+	_, service, problems := boot.Build[wire.CustodyConfig]("custody", wire.Custody, map[string]string{
+		"WL_KAFKA_BROKERS": strings.Join(o.cfg.Brokers, ","), "WL_KEYS_URL": keys,
+	}, io.Discard)
+	if len(problems) > 0 {
+		t.Fatal(problems)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- service.Run(ctx) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 // Goal: the verb prints content within the window, and a refusal by its reason after it; without custody it says so and
 // ends. Method: the verb before, and beside, the binary on the in-process broker.
 func TestContentShowPrintsOrSaysWhyNot(t *testing.T) {
@@ -64,21 +84,7 @@ func TestContentShowPrintsOrSaysWhyNot(t *testing.T) {
 	if code, out, errs := show(shownID, "100ms"); code != 1 || out != "" || !strings.Contains(errs, "custody did not answer") {
 		t.Errorf("without custody: exit %d, %s%s", code, out, errs)
 	}
-	_, service, problems := boot.Build[wire.CustodyConfig]("custody", wire.Custody, map[string]string{
-		"WL_KAFKA_BROKERS": strings.Join(o.cfg.Brokers, ","), "WL_KEYS_URL": keys,
-	}, io.Discard)
-	if len(problems) > 0 {
-		t.Fatal(problems)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	go func() { done <- service.Run(ctx) }()
-	defer func() {
-		cancel()
-		if err := <-done; err != nil {
-			t.Error(err)
-		}
-	}()
+	withCustody(t, o, keys)
 	if code, out, errs := show(shownID, "20s"); code != 0 || !strings.Contains(out, "see you on Tuesday") || !strings.Contains(out, "+4915112345678") {
 		t.Errorf("within the window: exit %d, %s%s", code, out, errs)
 	}

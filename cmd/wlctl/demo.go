@@ -185,5 +185,5 @@ func (c *demoCmd) refuseOne(ctx context.Context, w *world, tenant, message strin
 }
 
 func ask(tenant, message string) contentShowCmd {
-	return contentShowCmd{MessageID: message, Tenant: tenant, Purpose: "debug", Incident: "INC-1", Actor: "demo", Wait: 20 * time.Second}
+	return contentShowCmd{MessageID: message, Tenant: tenant, askFlags: askFlags{Purpose: "debug", Incident: "INC-1", Actor: "demo", Wait: 20 * time.Second}}
 }

@@ -27,6 +27,8 @@ type cli struct {
 	Lag      lagCmd      `cmd:"" help:"Show how far each stage is behind."`
 	Tenant   tenantCmd   `cmd:"" help:"Put, list, suspend and resume tenants."`
 	Content  contentCmd  `cmd:"" help:"Ask custody to show content within its window."`
+	Rejected rejectedCmd `cmd:"" help:"List what was rejected; ask custody to show or redrive it."`
+	Disclose discloseCmd `cmd:"" help:"Print how long content is kept and by what, read back; exit 1 on drift."`
 
 	Version kong.VersionFlag `help:"Print the version and exit."`
 }

@@ -164,23 +164,21 @@ func (o *operator) drift(ctx context.Context) ([]change, error) {
 
 // altered lists the settings of a topic that differ from the plan.
 func (o *operator) altered(ctx context.Context, spec kafka.TopicSpec) ([]change, error) {
-	actual, err := o.process.Cluster.Configs(ctx, spec.Name)
+	actual, err := o.process.Cluster.Settings(ctx, spec.Name)
 	if err != nil {
 		return nil, err
 	}
-	if actual["remote.storage.enable"] == "true" && spec.Configs["file.delete.delay.ms"] == "0" {
-		return nil, fmt.Errorf("%s has tiered storage, where content would outlive its window (set remote.storage.enable=false)", spec.Name)
-	}
 	var changes []change
-	for _, name := range slices.Sorted(maps.Keys(spec.Configs)) {
-		if want := spec.Configs[name]; actual[name] != want {
-			changes = append(changes, change{
-				what: fmt.Sprintf("set %s of %s to %s (is %q)", name, spec.Name, want, actual[name]),
-				alter: func(ctx context.Context) error {
-					return o.process.Cluster.AlterConfigs(ctx, spec.Name, map[string]string{name: want})
-				},
-			})
+	for _, d := range wire.Drifts([]kafka.TopicSpec{spec}, actual) {
+		if d.Setting == "remote.storage.enable" {
+			return nil, fmt.Errorf("%s has tiered storage, where content would outlive its window (set remote.storage.enable=false)", d.Topic)
 		}
+		changes = append(changes, change{
+			what: fmt.Sprintf("set %s of %s to %s (is %q)", d.Setting, d.Topic, d.Want, d.Have),
+			alter: func(ctx context.Context) error {
+				return o.process.Cluster.AlterConfigs(ctx, d.Topic, map[string]string{d.Setting: d.Want})
+			},
+		})
 	}
 	return changes, nil
 }

@@ -81,7 +81,7 @@ func (s *Stage) refusal(in *Asked) string {
 		return ReasonBadPublicKey
 	}
 	if c.Verb != Show {
-		return in.Letter.refusal(in)
+		return in.Letter.Refusal(in)
 	}
 	if _, known := s.Tenant(c.TenantID); !known {
 		return ReasonUnknownTenant

@@ -20,8 +20,8 @@ type Letter struct {
 // goes through as it is, sealed for transit.
 func (l *Letter) Whole() bool { return l.Stage == "validate" || l.MessageID == l.Source.String() }
 
-// refusal returns why a letter may not be had, "" when it may.
-func (l *Letter) refusal(in *Asked) string {
+// Refusal returns why a letter may not be had as asked, "" when it may. Who asks is not its matter.
+func (l *Letter) Refusal(in *Asked) string {
 	c := &in.Control
 	switch {
 	case l == nil || l.TenantID != c.TenantID || l.Source.String() != c.MessageID:

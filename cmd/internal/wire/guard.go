@@ -133,7 +133,7 @@ func (g *guard) drifts(ctx context.Context) ([]Drift, error) {
 	if err != nil {
 		return nil, err
 	}
-	return Drifts(scheduled(existing), actual), nil
+	return Drifts(Scheduled(existing), actual), nil
 }
 
 // admit refuses to start where the broker could not keep what this system promises.

@@ -61,12 +61,22 @@ func (g *guard) brokers(ctx context.Context) error {
 		return denied(err, "the settings of brokers", "grant DescribeConfigs on the cluster")
 	}
 	for id, settings := range brokers {
-		if settings["auto.create.topics.enable"] == "true" {
-			return refused(&boot.Problem{Variable: "auto.create.topics.enable", What: fmt.Sprintf("is true on broker %d: a topic that is deleted or misspelt would come back without an end to its records", id),
-				Hint: "auto.create.topics.enable=false in server.properties of every broker"})
+		if all := BrokerDrifts(id, settings); len(all) > 0 {
+			d := all[0]
+			return refused(&boot.Problem{Variable: d.Setting, What: "is " + d.Have + " on " + d.Topic + ": a topic that is deleted or misspelt would come back without an end to its records",
+				Hint: d.Setting + "=" + d.Want + " in server.properties of every broker"})
 		}
 	}
 	return nil
+}
+
+// BrokerDrifts are a broker's settings that no topic can make good. Unclean election is a topic's own setting.
+func BrokerDrifts(id int, settings map[string]string) []Drift {
+	const setting = "auto.create.topics.enable"
+	if settings[setting] != "true" {
+		return nil
+	}
+	return []Drift{{Topic: fmt.Sprintf("broker %d", id), Setting: setting, Want: "false", Have: "true", Weakens: true}}
 }
 
 // denied turns the broker's no into what to do about it; other errors are the world's.

@@ -50,7 +50,7 @@ func TestSettingsThatKeepContentAreRefusedAtStart(t *testing.T) {
 func TestSettingsOfOtherBrokersAreRefused(t *testing.T) {
 	t.Parallel()
 	existing := map[string]int{Requests: 1, RoutedT: 1, "delivered.24h": 1, "keys.24h": 1, "keys.24h.2": 1, EventsT: 1}
-	planned := scheduled(existing)
+	planned := Scheduled(existing)
 	found := func(topic, setting, value string) *boot.Problem {
 		actual := map[string]map[string]string{}
 		for _, spec := range planned {

@@ -64,9 +64,9 @@ func longer(have, want string) bool {
 	return err != nil || h < 0 || h > w
 }
 
-// scheduled lists how the topics that exist are to be: the plan of a deployment with these windows and tenants. What is no
+// Scheduled lists how the topics that exist are to be: the plan of a deployment with these windows and tenants. What is no
 // topic of the contract, or a hold's, is not in it. Partitions and replicas are not the schedule's.
-func scheduled(existing map[string]int) []kafka.TopicSpec {
+func Scheduled(existing map[string]int) []kafka.TopicSpec {
 	plan := Plan{Partitions: 1, Routed: 1, Replication: 1}
 	for name := range existing {
 		if tenant, ok := strings.CutPrefix(name, RequestsOf("")); ok {
@@ -75,7 +75,7 @@ func scheduled(existing map[string]int) []kafka.TopicSpec {
 		if tenant, ok := strings.CutPrefix(name, OutcomesOf("")); ok {
 			plan.Outcomes = append(plan.Outcomes, tenant)
 		}
-		if window := windowOf(name); window > 0 && !slices.Contains(plan.Windows, window) {
+		if window := WindowOf(name); window > 0 && !slices.Contains(plan.Windows, window) {
 			plan.Windows = append(plan.Windows, window)
 		}
 	}
@@ -106,8 +106,8 @@ func generations(first kafka.TopicSpec, existing map[string]int) []kafka.TopicSp
 	return all
 }
 
-// windowOf is the window that a lane or key topic is named for, 0 for other topics.
-func windowOf(topic string) time.Duration {
+// WindowOf is the window that a lane or key topic is named for, 0 for other topics.
+func WindowOf(topic string) time.Duration {
 	for _, prefix := range []string{"delivered.", seal.KeyTopic("")} {
 		if name, ok := strings.CutPrefix(topic, prefix); ok {
 			name, _, _ = strings.Cut(name, ".")
