@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -14,6 +15,7 @@ import (
 	"github.com/whatsapplink/cloud/cmd/internal/boot"
 	"github.com/whatsapplink/cloud/cmd/internal/wire"
 	"github.com/whatsapplink/cloud/pipeline/seal"
+	"github.com/whatsapplink/cloud/stages/custody"
 )
 
 // operatorConfig is what wlctl reads from the environment. The root key is not among it.
@@ -41,6 +43,9 @@ func (c *operatorConfig) Check() []boot.Problem {
 		problems = append(problems, boot.Problem{Variable: "WL_DELIVERY_WINDOW", What: "is not a window of at most 24h"})
 	} else if _, ok := seal.SmallestCovering(windows, delivery); !ok {
 		problems = append(problems, boot.Problem{Variable: "WL_WINDOWS", What: "has no window that covers WL_DELIVERY_WINDOW", Hint: "add one of at least " + c.Delivery})
+	}
+	if _, ok := seal.SmallestCovering(windows, custody.LetterWindow); !ok && len(windows) > 0 && slices.Min(windows) >= time.Hour { // seconds: a test
+		problems = append(problems, boot.Problem{Variable: "WL_WINDOWS", What: "has no window of 24h or more, for which rejected input is sealed", Hint: "24h,72h,168h"})
 	}
 	if _, err := seal.ParseWindow(c.Diagnostic); err != nil {
 		problems = append(problems, boot.Problem{Variable: "WL_DIAGNOSTIC_WINDOW", What: "is not a window", Hint: "whole hours, as 72h; 0s for none"})

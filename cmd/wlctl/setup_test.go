@@ -104,6 +104,19 @@ func TestSetupNamesEveryMistakeOfItsEnvironment(t *testing.T) {
 	}
 }
 
+// Goal: rejected input is sealed for 24 h everywhere but in tests. Method: windows that cover the delivery window only.
+func TestSetupWantsAWindowForRejectedInput(t *testing.T) {
+	small(t)
+	for windows, fine := range map[string]bool{"6h,12h": false, "6h,24h": true, "20s,60s": true} {
+		t.Setenv("WL_WINDOWS", windows)
+		t.Setenv("WL_DELIVERY_WINDOW", windows[strings.Index(windows, ",")+1:])
+		code, _, errs := wlctl("", "setup")
+		if (code == 0) != fine || !fine && !strings.Contains(errs, "WL_WINDOWS: has no window of 24h") {
+			t.Errorf("%s: exit %d, %s", windows, code, errs)
+		}
+	}
+}
+
 // Goal: a new key is random, and local secrets are written once. Method: run each twice.
 func TestNewKeysAndLocalSecretsAreRandomAndKept(t *testing.T) {
 	if a, b := must(t, "", "setup", "--new-key"), must(t, "", "setup", "--new-key"); a == b || !strings.HasPrefix(a, "base64key://") {

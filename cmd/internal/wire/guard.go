@@ -30,7 +30,8 @@ func (g *guard) over(s boot.Service) boot.Service {
 			return g.ready()
 		},
 		Run: func(ctx context.Context) error {
-			if _, err := awaitWindows(ctx, g.process); err != nil {
+			there := func(topics map[string]int) bool { _, ok := topics[Notices]; return ok }
+			if awaitTopics(ctx, g.process, there) != nil {
 				return nil // asked to stop before the deployment was there
 			}
 			if err := g.admit(ctx); err != nil {

@@ -25,16 +25,23 @@ func windowsOf(topics map[string]int) []time.Duration {
 	return windows
 }
 
-// awaitWindows waits until the deployment has been set up, saying so once, and returns its windows.
-func awaitWindows(ctx context.Context, p *boot.Process) ([]time.Duration, error) {
+// awaitWindows waits until the deployment has lanes, and returns its windows.
+func awaitWindows(ctx context.Context, p *boot.Process) (windows []time.Duration, err error) {
+	err = awaitTopics(ctx, p, func(topics map[string]int) bool {
+		windows = windowsOf(topics)
+		return len(windows) > 0
+	})
+	return windows, err
+}
+
+// awaitTopics waits until the deployment has the topics that are needed, saying so once. setup makes all in one request.
+func awaitTopics(ctx context.Context, p *boot.Process, enough func(topics map[string]int) bool) error {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
 	for said := false; ; {
 		topics, err := p.Cluster.Topics(ctx)
-		if err == nil {
-			if windows := windowsOf(topics); len(windows) > 0 {
-				return windows, nil
-			}
+		if err == nil && enough(topics) {
+			return nil
 		}
 		if !said && ctx.Err() == nil {
 			said = true
@@ -42,7 +49,7 @@ func awaitWindows(ctx context.Context, p *boot.Process) ([]time.Duration, error)
 		}
 		select {
 		case <-ctx.Done():
-			return nil, ctx.Err()
+			return ctx.Err()
 		case <-tick.C:
 		}
 	}
