@@ -37,7 +37,7 @@ type windowTerms struct {
 	Seconds  float64 `json:"window_seconds"`
 	Bucket   float64 `json:"bucket_seconds"`
 	Bound    float64 `json:"bound_seconds"`         // window + 2 buckets + the brokers' check interval
-	Restart  float64 `json:"bound_restart_seconds"` // the same across a broker's restart: + its initial task delay
+	Restart  float64 `json:"bound_restart_seconds"` // the same across a broker's restart: + initialDelay
 	Topic    string  `json:"key_topic"`
 	Retained string  `json:"key_retention_ms"` // as read back
 }
@@ -54,11 +54,14 @@ type brokerTerms struct {
 	Settings map[string]string `json:"settings"`
 }
 
-// brokerSettings by Kafka's names; the first two are in milliseconds.
+// brokerSettings by Kafka's names.
 var brokerSettings = []string{
-	"log.retention.check.interval.ms", "log.initial.task.delay.ms", "auto.create.topics.enable", "unclean.leader.election.enable",
-	"log.segment.delete.delay.ms", "log.dirs", "log.dir",
+	"log.retention.check.interval.ms", "auto.create.topics.enable", "unclean.leader.election.enable", "log.segment.delete.delay.ms", "log.dirs",
 }
+
+// initialDelay is how long a restarted broker waits before it looks for expired segments: log.initial.task.delay.ms, which
+// brokers do not tell (Kafka 4.1), by its default.
+const initialDelay = 30 * time.Second
 
 // reader says who reads a class of data, by the table of binaries.
 type reader struct {
@@ -180,10 +183,9 @@ func (d *disclosure) brokers(brokers map[int]map[string]string, prefix string) {
 
 // windows are those that topics exist for; the slowest broker counts.
 func (d *disclosure) windows(existing map[string]int, actual map[string]map[string]string) {
-	var check, delay time.Duration
+	var check time.Duration
 	for _, b := range d.Brokers {
 		check = max(check, milliseconds(b.Settings["log.retention.check.interval.ms"]))
-		delay = max(delay, milliseconds(b.Settings["log.initial.task.delay.ms"]))
 	}
 	seen := map[time.Duration]bool{}
 	for topic := range existing {
@@ -197,7 +199,7 @@ func (d *disclosure) windows(existing map[string]int, actual map[string]map[stri
 		bound := seal.Bound(w, shortest, check)
 		d.Windows = append(d.Windows, windowTerms{
 			Window: seal.WindowName(w), Seconds: w.Seconds(), Bucket: seal.Bucket(w, shortest).Seconds(), Bound: bound.Seconds(),
-			Restart: (bound + delay).Seconds(), Topic: keys, Retained: actual[keys]["retention.ms"],
+			Restart: (bound + initialDelay).Seconds(), Topic: keys, Retained: actual[keys]["retention.ms"],
 		})
 	}
 }

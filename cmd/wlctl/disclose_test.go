@@ -52,7 +52,7 @@ func TestDiscloseTellsTermsMeasuresAndDrift(t *testing.T) {
 	if code != 0 || len(d.Drift) > 0 {
 		t.Errorf("as planned: exit %d, %+v", code, d.Drift)
 	}
-	if len(d.Windows) != 2 || d.Windows[0].Window != "20s" || d.Windows[0].Seconds != 20 || d.Windows[0].Bound < 22 || d.Windows[0].Retained != "21000" {
+	if len(d.Windows) != 2 || d.Windows[0].Window != "20s" || d.Windows[0].Seconds != 20 || d.Windows[0].Bound < 22 || d.Windows[0].Restart != d.Windows[0].Bound+30 || d.Windows[0].Retained != "21000" {
 		t.Errorf("windows %+v", d.Windows)
 	}
 	if l := d.Lateness["expired"]; l.Receipts != 1 || l.Max != 1.5 || l.P50 != 1.5 {
