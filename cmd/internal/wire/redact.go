@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/sourcegraph/conc/pool"
 
 	"github.com/whatsapplink/cloud/cmd/internal/boot"
 	"github.com/whatsapplink/cloud/pipeline"
@@ -48,10 +47,7 @@ func Redact(p *boot.Process, _ *RedactConfig) (boot.Service, error) {
 		if err != nil {
 			return nil // asked to stop before the deployment was there
 		}
-		both := pool.New().WithContext(ctx).WithCancelOnError().WithFirstError()
-		both.Go(group.Run)
-		both.Go(func(ctx context.Context) error { return r.eraser.run(ctx, windows[0]) })
-		return both.Wait()
+		return together(ctx, group.Run, func(ctx context.Context) error { return r.eraser.run(ctx, windows[0]) })
 	}}), nil
 }
 
