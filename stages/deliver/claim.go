@@ -161,5 +161,5 @@ func (p *Partition) setStop(now time.Time, w *work, rule Rule, code int32) {
 	}
 	p.stops[stop.Scope+"/"+stop.ID] = stop
 	p.do(SetStop{Stop: stop, w: w})
-	p.do(Emit{Events: []schemas.Event{stoppedEvent(&stop, m.TenantID)}, w: w})
+	p.do(Emit{Events: []schemas.Event{schemas.StopEvent(schemas.KindStopped, "deliver", m.TenantID, &stop)}, w: w})
 }

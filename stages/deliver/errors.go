@@ -38,7 +38,8 @@ var (
 	graphLimit = Rule{Reason: "app_throttled", Stop: "account", For: 5 * min1}
 )
 
-// rules is the table of Meta's error codes: everything that decides by a code decides here.
+// rules is the table of Meta's error codes: everything that decides by a code decides here, listen for the errors that come
+// by a callback too. There the message is final, and only Stop and Suppress apply.
 var rules = map[int32]Rule{
 	// Authorization: the credential is stopped and what has time waits.
 	0: credential, 3: credential, 10: credential, 102: credential, 104: credential, 190: credential, 131005: credential,
@@ -68,7 +69,7 @@ var rules = map[int32]Rule{
 	130403: {Reason: "blocked_by_recipient", Fail: true, Suppress: "all"},
 	130472: {Reason: "held_out", Fail: true},
 	131021: {Reason: "recipient_is_sender", Fail: true},
-	131026: {Reason: "undeliverable", Fail: true, Suppress: "all"},
+	131026: {Reason: "undeliverable", Fail: true}, // an old client, terms not accepted: no objection, and nothing would ever lift one
 	131030: {Reason: "recipient_not_allowed", Fail: true},
 	131036: {Reason: "payload_gone", Fail: true},
 	131047: {Reason: "window_closed", Fail: true},

@@ -24,15 +24,6 @@ func outcomeEvent(c *Copy, made *schemas.Copy) schemas.Event {
 	return e
 }
 
-// stoppedEvent tells of a stop that an answer caused.
-func stoppedEvent(s *schemas.Stop, tenant string) schemas.Event {
-	return schemas.Event{
-		Identity: schemas.Identity{TenantID: tenant, MessageID: "unknown", AcceptedAt: s.SetAt},
-		Kind:     schemas.KindStopped, At: s.SetAt, Stage: "deliver", Reason: s.Reason, ErrorCode: s.ErrorCode,
-		Detail: s.Scope + "/" + s.ID + "/" + s.Source.String(),
-	}
-}
-
 // suppressions are what an outcome teaches about its recipient, one for each of its refs.
 func suppressions(r *schemas.Routed, final *entry) []schemas.Suppression {
 	category := RuleFor(final.ErrorCode).Suppress

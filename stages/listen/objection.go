@@ -11,12 +11,6 @@ import (
 	"github.com/whatsapplink/cloud/schemas"
 )
 
-// objections are the error codes that mean that a person does not want messages, and of which category.
-var objections = map[int32]string{
-	131050: "marketing", // the user stopped marketing from this business
-	130403: "all",       // the business blocked the user: do not retry
-}
-
 // SuppressionKey is the key of a fact in the register: scope, tenant, ref, category, state, effective_at and source, so
 // that compaction removes only exact repeats and readers merge the rest.
 func SuppressionKey(s schemas.Suppression) string {

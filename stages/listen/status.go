@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/whatsapplink/cloud/schemas"
+	"github.com/whatsapplink/cloud/stages/deliver"
 )
 
 // kinds are the states of a status that are passed on; "" makes no event.
@@ -79,8 +80,8 @@ func (r *reducer) tell(kind schemas.Kind, s *schemas.Status) {
 // objection holds for the next ones.
 func (r *reducer) aftermath(reduced *schemas.Status, s *status) error {
 	r.stopByCode(reduced.TenantID, reduced.SenderID, reduced.ErrorCode, reduced.At)
-	category, objects := objections[reduced.ErrorCode]
-	if !objects {
+	category := deliver.RuleFor(reduced.ErrorCode).Suppress
+	if category == "" {
 		return nil
 	}
 	who := []text{s.RecipientID, s.RecipientUserID, s.ParentRecipientUserID, s.ParentUserID}

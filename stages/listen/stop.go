@@ -1,10 +1,12 @@
 package listen
 
 import (
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/whatsapplink/cloud/schemas"
+	"github.com/whatsapplink/cloud/stages/deliver"
 )
 
 // rule says what an error or an account's event stops. A zero lasts is until an operator lifts it.
@@ -14,27 +16,11 @@ type rule struct {
 	lasts                 time.Duration
 }
 
-// stopsByCode are the errors that stop more than their message, where the callback says enough to know what; a stopped
-// template comes by its own callback. A test holds it equal to deliver's table, which decides for answers.
-var stopsByCode = map[int32]rule{
-	33:     {scope: "number", effect: "block", reason: "number_deleted"},
-	368:    {scope: "account", effect: "park", reason: "account_blocked", lasts: 24 * time.Hour},
-	131031: {scope: "account", effect: "block", reason: "account_locked"},
-	131037: {scope: "number", effect: "block", reason: "display_name_missing"},
-	131042: {scope: "account", effect: "block", reason: "payment_problem"},
-	131045: {scope: "number", effect: "block", reason: "number_unregistered"},
-	131048: {scope: "number", effect: "park", reason: "spam_limited", lasts: 4 * time.Hour},
-	131057: {scope: "number", effect: "park", reason: "maintenance", lasts: time.Minute},
-	131063: {scope: "account", effect: "block", reason: "marketing_off", category: schemas.Marketing},
-	131064: {scope: "account", effect: "park", reason: "category_limited", lasts: 24 * time.Hour},
-	133010: {scope: "number", effect: "block", reason: "number_unregistered"},
-}
-
 // templatePauses are the lengths of Meta's pauses of a template; any other pause lasts until it is lifted.
 var templatePauses = map[text]time.Duration{"FIRST_PAUSE": 3 * time.Hour, "SECOND_PAUSE": 6 * time.Hour}
 
-// templateEvents are the events of message_template_status_update that stop the template. Those that would free it do
-// not lift a stop: callbacks come late and out of order, so stops end by time or by an operator.
+// templateEvents are the events of message_template_status_update that stop the template, and those that free it (of no
+// effect).
 var templateEvents = map[text]rule{
 	"PAUSED":           {scope: "template", effect: "park", reason: "template_paused"},
 	"LOCKED":           {scope: "template", effect: "park", reason: "template_locked"},
@@ -44,22 +30,33 @@ var templateEvents = map[text]rule{
 	"DELETED":          {scope: "template", effect: "block", reason: "template_deleted"},
 	"PENDING_DELETION": {scope: "template", effect: "block", reason: "template_deleted"},
 	"ARCHIVED":         {scope: "template", effect: "block", reason: "template_archived"},
+	"APPROVED":         {scope: "template", reason: "template_approved"},
+	"REINSTATED":       {scope: "template", reason: "template_approved"},
 }
 
-// stopByCode sets what an error code stops beyond its message; ok is false when it stops nothing.
+// ofAccounts are the reasons of the account stops that a reinstatement lifts; payment and the like it says nothing of.
+var ofAccounts = []string{"account_disabled", "account_restricted", "account_blocked", "account_locked", "account_reinstated"}
+
+// stopByCode sets what an error code stops beyond its message; ok is false when it stops nothing. No callback says which
+// template its message was of: a stopped template comes by its own callback.
 func (r *reducer) stopByCode(tenantID, sender string, code int32, at time.Time) (ok bool) {
-	rule, ok := stopsByCode[code]
-	if !ok {
-		return false
-	}
+	says := deliver.RuleFor(code)
 	id := sender
-	if rule.scope == "account" {
+	switch says.Stop {
+	case "account":
 		id = r.accountOf(tenantID, sender)
-	}
-	if id == "" {
+	case "number", "credential":
+	default:
 		return false
 	}
-	r.stop(rule, id, code, at)
+	if id == "" || code == 0 { // 0 is no error here, and a code of Meta's in answers
+		return false
+	}
+	rule := rule{scope: says.Stop, effect: "block", reason: says.Reason, category: schemas.Category(says.Category), lasts: says.For}
+	if says.For > 0 {
+		rule.effect = "park"
+	}
+	r.stop(rule, tenantID, id, code, at)
 	return true
 }
 
@@ -94,7 +91,12 @@ func (r *reducer) template(e *entry, v *value) error {
 	if err != nil {
 		return err
 	}
-	r.stop(rule, schemas.StopID(tenant, ref), 0, r.when(e.Time))
+	id, at := schemas.StopID(tenant, ref), r.when(e.Time)
+	if rule.effect == "" {
+		r.lift(rule, tenant, id, at)
+	} else {
+		r.stop(rule, tenant, id, 0, at)
+	}
 	return nil
 }
 
@@ -104,6 +106,8 @@ func (r *reducer) account(e *entry, v *value) {
 	switch {
 	case v.Event == "DISABLED_UPDATE" && v.BanInfo.State == "DISABLE":
 		rule.reason = "account_disabled"
+	case v.Event == "DISABLED_UPDATE" && v.BanInfo.State == "REINSTATE":
+		rule.effect, rule.reason = "", "account_reinstated"
 	case v.Event == "ACCOUNT_DELETED":
 		rule.reason = "account_deleted"
 	case v.Event == "PARTNER_REMOVED":
@@ -118,15 +122,22 @@ func (r *reducer) account(e *entry, v *value) {
 			rule.lasts = max(time.Unix(int64(until), 0).Sub(at), 1)
 		}
 	}
-	if _, owned := r.AccountTenant(string(e.ID)); !owned || rule.reason == "" {
+	tenant, owned := r.AccountTenant(string(e.ID))
+	switch standing, ok := r.Stopped(rule.scope, string(e.ID)); {
+	case !owned || rule.reason == "":
 		r.out.Ignored++
-		return
+	case rule.effect != "":
+		r.stop(rule, tenant, string(e.ID), 0, at)
+	case ok && !slices.Contains(ofAccounts, standing.Reason):
+		r.out.Ignored++
+	default:
+		r.lift(rule, tenant, string(e.ID), at)
 	}
-	r.stop(rule, string(e.ID), 0, at)
 }
 
-// stop adds a stop unless it is over already, has been lifted since, or one that stands covers it: the register keeps one stop of an id, and a short one must not end a long one.
-func (r *reducer) stop(rule rule, id string, code int32, at time.Time) {
+// stop adds a stop unless it is over already, has been lifted since, or one that stands covers it: the register keeps one
+// stop of an id, and a short one must not end a long one.
+func (r *reducer) stop(rule rule, tenant, id string, code int32, at time.Time) {
 	s := schemas.Stop{
 		Scope: rule.scope, ID: id, Effect: rule.effect, Reason: rule.reason, Category: string(rule.category), ErrorCode: code, SetAt: at,
 	}
@@ -136,18 +147,52 @@ func (r *reducer) stop(rule rule, id string, code int32, at time.Time) {
 			return
 		}
 	}
-	for i := range r.out.Stops {
-		if pending := &r.out.Stops[i]; pending.Scope == s.Scope && pending.ID == s.ID {
-			if !covers(pending, &s) {
-				*pending = s
-			}
-			return
-		}
+	if standing, ok := r.standing(s.Scope, s.ID); !ok || !covers(&standing, &s) && !lifted(&standing, &s) {
+		r.set(s, schemas.KindStopped, tenant, &s)
 	}
-	if standing, ok := r.Stopped(s.Scope, s.ID); ok && (covers(&standing, &s) || lifted(&standing, &s)) {
+}
+
+// lift ends the stop of an id that was set before. Callbacks come out of order: the register keeps the lifting even of a stop
+// that does not stand, so that an older callback does not set it again.
+func (r *reducer) lift(rule rule, tenant, id string, at time.Time) {
+	s := schemas.Stop{Scope: rule.scope, ID: id, Reason: rule.reason, SetAt: at}
+	switch standing, ok := r.standing(s.Scope, s.ID); {
+	case ok && !standing.SetAt.Before(at):
+	case ok && standing.Effect != "":
+		s.Source = standing.Source
+		r.set(s, schemas.KindResumed, tenant, &standing)
+	default:
+		r.put(s)
+	}
+}
+
+// standing is the stop of an id as the register will have it after what this callback changed so far.
+func (r *reducer) standing(scope, id string) (schemas.Stop, bool) {
+	if i := r.pending(scope, id); i >= 0 {
+		return r.out.Stops[i], true
+	}
+	return r.Stopped(scope, id)
+}
+
+func (r *reducer) pending(scope, id string) int {
+	return slices.IndexFunc(r.out.Stops, func(s schemas.Stop) bool { return s.Scope == scope && s.ID == id })
+}
+
+// put keeps one record of an id.
+func (r *reducer) put(s schemas.Stop) {
+	if i := r.pending(s.Scope, s.ID); i >= 0 {
+		r.out.Stops[i] = s
 		return
 	}
 	r.out.Stops = append(r.out.Stops, s)
+}
+
+// set changes the register and tells of it.
+func (r *reducer) set(s schemas.Stop, kind schemas.Kind, tenant string, of *schemas.Stop) {
+	r.put(s)
+	e := schemas.StopEvent(kind, "listen", tenant, of)
+	e.At, e.PolicyVersion = s.SetAt, r.PolicyVersion
+	r.out.Events = append(r.out.Events, e)
 }
 
 // lifted says whether an operator has lifted a stop since the cause of another: a callback that comes again must not set
