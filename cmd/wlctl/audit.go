@@ -13,11 +13,15 @@ import (
 
 // audit records a privileged action before it takes effect.
 func (o *operator) audit(ctx context.Context, action, tenant string) error {
-	actor := "unknown"
+	return o.auditOf(ctx, schemas.AuditRecord{Action: action, TenantID: tenant})
+}
+
+// auditOf is audit for an action that more is to be said of; who, when and the id are filled in.
+func (o *operator) auditOf(ctx context.Context, r schemas.AuditRecord) error {
+	r.Actor = "unknown"
 	if u, err := user.Current(); err == nil {
-		actor = u.Username
+		r.Actor = u.Username
 	}
-	return wire.NewAuditor(o.process.Cluster).Append(ctx, schemas.AuditRecord{
-		AuditID: ulid.Make().String(), Action: action, Actor: actor, TenantID: tenant, At: time.Now().UTC(), PolicyVersion: wire.PolicyVersion,
-	})
+	r.AuditID, r.At, r.PolicyVersion = ulid.Make().String(), time.Now().UTC(), wire.PolicyVersion
+	return wire.NewAuditor(o.process.Cluster).Append(ctx, r)
 }

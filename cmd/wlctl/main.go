@@ -26,6 +26,7 @@ type cli struct {
 	Trace    traceCmd    `cmd:"" help:"Show one message's time line."`
 	Lag      lagCmd      `cmd:"" help:"Show how far each stage is behind."`
 	Tenant   tenantCmd   `cmd:"" help:"Put, list, suspend and resume tenants."`
+	Sender   senderCmd   `cmd:"" help:"List senders and what stops them, and lift a stop."`
 	Content  contentCmd  `cmd:"" help:"Ask custody to show content within its window."`
 	Rejected rejectedCmd `cmd:"" help:"List what was rejected; ask custody to show or redrive it."`
 	Disclose discloseCmd `cmd:"" help:"Print how long content is kept and by what, read back; exit 1 on drift."`
