@@ -12,72 +12,13 @@ import (
 	"github.com/whatsapplink/cloud/sinks/cloudapi/simulator"
 )
 
+// short is the rounds of the form that CI runs: one of every fault.
+const short = 12
+
 var (
-	rounds = flag.Int("rounds", len(breaks), "rounds of faults, with a thousand messages each")
+	rounds = flag.Int("rounds", short, "rounds of faults, with a thousand messages each")
 	seed   = flag.Uint64("seed", 28, "decides which faults meet, and when")
 )
-
-// fault is something that breaks and is whole again when do returns.
-type fault struct {
-	name string
-	do   func(s *storm)
-}
-
-// breaks are the faults of our own processes, of the broker and of the engine.
-var breaks = []fault{
-	{"validate killed", killed("validate")},
-	{"route killed", killed("route")},
-	{"deliver killed", killed("deliver")},
-	{"listen killed", killed("listen")},
-	{"record killed", killed("record")},
-	{"deliver paused past its claims' life", stalled},
-	{"broker killed", func(s *storm) {
-		shared.Kill()
-		s.pause(s.between(0, 2*time.Second))
-		s.must(shared.Restart(s.ctx))
-	}},
-	{"broker paused", func(s *storm) {
-		s.must(shared.Pause())
-		defer func() { _ = shared.Resume() }()
-		s.pause(s.between(5*time.Second, 20*time.Second))
-	}},
-	{"instances added and removed", rebalanced},
-	{"engine out of reach", func(s *storm) {
-		s.front.down.Store(true)
-		defer s.front.down.Store(false)
-		s.pause(15 * time.Second)
-		s.must(unless(s.front.broken.Load() > 0, "nobody asked for the engine"))
-	}},
-}
-
-// killed kills one of a stage's two instances and starts it again a little later.
-func killed(stage string) func(s *storm) {
-	return func(s *storm) {
-		i := s.random.IntN(2)
-		s.instances[i][stage].Kill()
-		s.pause(s.between(0, 3*time.Second))
-		s.begin(i, stage)
-		s.pause(s.between(time.Second, 3*time.Second))
-	}
-}
-
-// stalled stops a deliver for longer than a claim lives and a session lasts: another takes its partitions.
-func stalled(s *storm) {
-	p := s.instances[s.random.IntN(2)]["deliver"]
-	s.must(p.Pause())
-	defer func() { _ = p.Resume() }()
-	s.pause(s.between(11*time.Second, 13*time.Second))
-}
-
-// rebalanced lets a third instance of some stages come and go.
-func rebalanced(s *storm) {
-	var added []*deployment.Process
-	for _, stage := range []string{"validate", "route", "deliver", "record"} {
-		added = append(added, s.start(stage, nil))
-	}
-	s.pause(s.between(3*time.Second, 6*time.Second))
-	s.must(deployment.Stop(added...))
-}
 
 // outage is a provider's fault: what the simulator does, and for how long.
 type outage struct {
@@ -94,7 +35,8 @@ var outages = []outage{
 	{"no answer before accept", simulator.Fault{Kind: simulator.HangBeforeAccept, Count: 30}, 15 * time.Second},
 	{"a page for an answer", simulator.Fault{Kind: simulator.HTML, Share: 0.1}, 3 * time.Second},
 	{"a page after accept", simulator.Fault{Kind: simulator.HTMLAfterAccept, Share: 0.3}, 3 * time.Second},
-	{"unavailable", simulator.Fault{Kind: simulator.Refuse, Code: 2, HTTPStatus: 503}, 20 * time.Second},
+	{"answer after its callbacks", simulator.Fault{Kind: simulator.LateAnswer, Share: 0.3, Latency: 2 * time.Second}, 3 * time.Second},
+	{"outage, five minutes scaled to 20 s", simulator.Fault{Kind: simulator.Refuse, Code: 2, HTTPStatus: 503}, 20 * time.Second},
 }
 
 // Goal: whatever breaks while messages flow, none is lost, none is sent twice, each ends in one final state, and that is
@@ -118,14 +60,9 @@ func TestFaultsLoseNothingAndSendNothingTwice(t *testing.T) {
 	})
 	all := make(chan struct{})
 	s.beside(func(ctx context.Context) { s.provide(ctx, over, all) })
-	next := deck(s.random, breaks)
-	for n := range *rounds {
-		f := next()
-		s.log("round %d: %s", n+1, f.name)
-		s.pause(s.between(0, time.Second))
-		f.do(s)
+	for s.round < *rounds {
+		s.next(anyFault)
 		s.ready()
-		s.occurred[f.name]++
 	}
 	select {
 	case <-all:
@@ -146,10 +83,10 @@ func TestFaultsLoseNothingAndSendNothingTwice(t *testing.T) {
 func newStorm(t *testing.T) *storm {
 	within := 4*time.Minute + time.Duration(*rounds)*25*time.Second
 	w := newWorld(t, "faults.", within, map[string]string{
-		"WL_WINDOWS": "60s,1800s", "WL_DELIVERY_WINDOW": "1800s", "WL_DIAGNOSTIC_WINDOW": "60s",
+		"WL_WINDOWS": "60s,1800s", "WL_DELIVERY_WINDOW": "1800s", "WL_DIAGNOSTIC_WINDOW": "60s", "WL_DEDUP_HORIZON": horizon.String(),
 	})
 	s := &storm{
-		world: w, db: w.engine(), random: rand.New(rand.NewPCG(*seed, 1)), occurred: map[string]int{},
+		world: w, db: w.engine(), broker: w.cluster(w.prefix()), random: rand.New(rand.NewPCG(*seed, 1)), occurred: map[string]int{}, held: map[identity]map[int]bool{},
 		callbacks: [2]string{deployment.FreeAddress(), deployment.FreeAddress()},
 		producer: &producer{
 			log: w.cluster(w.prefix()).Log(), random: rand.New(rand.NewPCG(*seed, 2)), published: map[identity]bool{},
@@ -164,6 +101,7 @@ func newStorm(t *testing.T) *storm {
 	_, err = w.Wlctl(w.ctx, "setup", "--apply", "--tenants", w.Tenants())
 	w.must(err)
 	s.simulate(*seed)
+	s.cards.suit = breaks
 	for i := range s.instances {
 		s.instances[i] = map[string]*deployment.Process{}
 		for _, stage := range pairs {
@@ -177,35 +115,39 @@ func newStorm(t *testing.T) *storm {
 }
 
 // deck deals the cards of a suit in random order, again and again.
-func deck[T any](random *rand.Rand, suit []T) func() T {
-	var left []T
-	return func() T {
-		if len(left) == 0 {
-			left = slices.Clone(suit)
-			random.Shuffle(len(left), func(i, j int) { left[i], left[j] = left[j], left[i] })
-		}
-		card := left[0]
-		left = left[1:]
-		return card
+type deck[T any] struct{ suit, left []T }
+
+// deal returns the next card that will do; ok is false when the round has none left.
+func (d *deck[T]) deal(random *rand.Rand, will func(T) bool) (card T, ok bool) {
+	if len(d.left) == 0 {
+		d.left = slices.Clone(d.suit)
+		random.Shuffle(len(d.left), func(i, j int) { d.left[i], d.left[j] = d.left[j], d.left[i] })
 	}
+	i := slices.IndexFunc(d.left, will)
+	if i < 0 {
+		return card, false
+	}
+	card = d.left[i]
+	d.left = slices.Delete(d.left, i, i+1)
+	return card, true
 }
 
 // provide lets the provider fail in one way after another until over is closed, each at least until a send met it; all is
 // closed once every way had its turn.
 func (s *storm) provide(ctx context.Context, over, all chan struct{}) {
-	next := deck(rand.New(rand.NewPCG(*seed, 3)), outages)
+	random, cards := rand.New(rand.NewPCG(*seed, 3)), deck[outage]{suit: outages}
 	for n := 0; ctx.Err() == nil; n++ {
 		if n == len(outages) {
 			close(all)
 		}
-		o := next()
+		o, _ := cards.deal(random, func(outage) bool { return true })
 		met := s.meta.Counts().Faults[o.fault.Kind]
-		s.meta.SetFaults([]simulator.Fault{o.fault})
+		s.script(func() { s.theirs = []simulator.Fault{o.fault} })
 		for wait := o.lasts; ctx.Err() == nil && s.meta.Counts().Faults[o.fault.Kind] == met; wait = time.Second {
 			select {
 			case <-time.After(wait):
 			case <-over:
-				s.meta.SetFaults(nil)
+				s.script(func() { s.theirs = nil })
 				return
 			case <-ctx.Done():
 			}

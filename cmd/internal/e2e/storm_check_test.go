@@ -16,14 +16,15 @@ func (s *storm) occurredAll() {
 	for _, o := range outages {
 		s.occurred[o.name+" (sends)"] = c.Faults[o.fault.Kind]
 	}
-	statuses := c.Fates[simulator.FateSent] + 2*c.Fates[simulator.FateDelivered] + 2*c.Fates[simulator.FateFailed] + 3*c.Fates[simulator.FateRead]
-	s.occurred["callback repeated (statuses)"] = c.CallbacksSent - statuses
+	s.occurred["callback doubled (statuses)"] = c.CallbacksDoubled
+	s.occurred["callback out of order (statuses)"] = c.CallbacksReordered
+	s.occurred["callback before its answer (statuses)"] = c.CallbacksEarly
 	for _, f := range breaks {
 		s.occurred[f.name] += 0
 	}
 	for _, name := range slices.Sorted(maps.Keys(s.occurred)) {
 		s.t.Logf("%6d  %s", s.occurred[name], name)
-		if s.occurred[name] == 0 && *rounds >= len(breaks) {
+		if s.occurred[name] == 0 && *rounds >= short {
 			s.t.Errorf("%s did not occur", name)
 		}
 	}
@@ -67,6 +68,11 @@ func (s *storm) each() error {
 		}
 		states[id] = state
 		e := seen[id]
+		for _, attempt := range e.Attempts {
+			if s.held[id][attempt] {
+				wrong = append(wrong, fmt.Errorf("%v was called under a claim that was over (attempt %d)", id, attempt))
+			}
+		}
 		if e.Sends > 1 {
 			counts["sent once more"]++
 		}

@@ -13,6 +13,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -24,6 +25,7 @@ import (
 	"github.com/whatsapplink/cloud/cmd/internal/deployment"
 	"github.com/whatsapplink/cloud/cmd/internal/wire"
 	"github.com/whatsapplink/cloud/pipeline"
+	"github.com/whatsapplink/cloud/pipeline/kafka"
 	"github.com/whatsapplink/cloud/schemas"
 	"github.com/whatsapplink/cloud/sinks/clickhouse"
 	"github.com/whatsapplink/cloud/sinks/cloudapi/simulator"
@@ -44,8 +46,25 @@ type storm struct {
 	callbacks [2]string
 	instances [2]map[string]*deployment.Process
 	random    *rand.Rand // of the test's goroutine
-	occurred  map[string]int
+	broker    *kafka.Cluster
 	producer  *producer
+
+	round    int
+	cards    deck[fault]
+	occurred map[string]int
+	spares   []string                  // numbers that acme-shop may be given
+	held     map[identity]map[int]bool // attempts whose claimant was stopped before their call: none may ever be made
+
+	faults       sync.Mutex
+	ours, theirs []simulator.Fault // of a moment that is being looked for, and of provide
+}
+
+// script changes the provider's faults.
+func (s *storm) script(change func()) {
+	s.faults.Lock()
+	defer s.faults.Unlock()
+	change()
+	s.meta.SetFaults(slices.Concat(s.ours, s.theirs))
 }
 
 // simulate serves a Cloud API for the tenants that Secrets wrote. One message in a hundred gets no callback, and callbacks
@@ -83,13 +102,16 @@ func (s *storm) simulate(seed uint64) {
 			config.Senders[sender.ID] = simulator.Sender{WABA: sender.WABA, Token: secret("credentials", sender.ID), RatePerSecond: sender.Rate}
 		}
 	}
+	for range 2 + *rounds/short {
+		s.spare(config.Senders)
+	}
 	s.meta = simulator.New(config)
 	s.Environment["WL_CLOUD_API_URL"] = s.serve(s.meta)
 	s.beside(func(ctx context.Context) { _ = s.meta.Run(ctx) })
 }
 
 // resends says that this is the long form.
-func resends() bool { return *rounds > len(breaks) }
+func resends() bool { return *rounds > short }
 
 // resend lets the resender choose it, before its tenants are registered.
 func (s *storm) resend() {
@@ -214,7 +236,7 @@ func (p *producer) run(ctx context.Context, enough func(published int) bool) err
 		}
 		outputs, batch := repeat, map[identity]bool{}
 		for range perSecond / 10 {
-			output, id, err := p.request()
+			output, id, err := sampleRequest(p.random, p.tenants[p.random.IntN(len(p.tenants))])
 			if err != nil {
 				return err
 			}
@@ -223,28 +245,33 @@ func (p *producer) run(ctx context.Context, enough func(published int) bool) err
 				repeat = []pipeline.Output{output}
 			}
 		}
-		err := pipeline.Retry(ctx, pipeline.Backoff{}, "publish", func(ctx context.Context) error {
-			_, err := p.log.Append(ctx, outputs)
+		n, err := p.publish(ctx, outputs, batch)
+		if err != nil || enough(n) {
 			return err
-		})
-		if err != nil {
-			return err
-		}
-		p.mu.Lock()
-		maps.Copy(p.published, batch)
-		n := len(p.published)
-		p.mu.Unlock()
-		if enough(n) {
-			return nil
 		}
 	}
 }
 
-// request makes one request of a random tenant to a random recipient.
-func (p *producer) request() (pipeline.Output, identity, error) {
+// publish appends requests and returns how many different ones there are by now.
+func (p *producer) publish(ctx context.Context, outputs []pipeline.Output, batch map[identity]bool) (int, error) {
+	err := pipeline.Retry(ctx, pipeline.Backoff{}, "publish", func(ctx context.Context) error {
+		_, err := p.log.Append(ctx, outputs)
+		return err
+	})
+	if err != nil {
+		return 0, err
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	maps.Copy(p.published, batch)
+	return len(p.published), nil
+}
+
+// sampleRequest makes one request of a tenant to a random recipient.
+func sampleRequest(random *rand.Rand, tenant string) (pipeline.Output, identity, error) {
 	r := schemas.MessageRequest{
-		MessageID: ulid.Make().String(), TenantID: p.tenants[p.random.IntN(len(p.tenants))],
-		Recipient: schemas.Recipient{Phone: fmt.Sprintf("+4915112%06d", p.random.IntN(1_000_000))},
+		MessageID: ulid.Make().String(), TenantID: tenant,
+		Recipient: schemas.Recipient{Phone: fmt.Sprintf("+4915112%06d", random.IntN(1_000_000))},
 		Category:  schemas.Utility, Content: schemas.Text{Body: "your order is on its way"}, CreatedAt: time.Now(), Labels: map[string]string{},
 	}
 	value, err := schemas.MessageRequests.Encode(&r)

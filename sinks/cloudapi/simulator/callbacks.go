@@ -25,6 +25,9 @@ type callbacks struct {
 
 	turn         atomic.Uint64
 	sent, failed atomic.Int64
+
+	unanswered                 sync.Map // wamids whose send was accepted and has no answer yet
+	doubled, reordered, before atomic.Int64
 }
 
 // target is one callback URL. It gets callbacks once it has passed the verification handshake.
@@ -74,10 +77,14 @@ func (c *callbacks) schedule(now time.Time, a *acceptance, d dice, fate Fate, co
 			planned[i].due, planned[j].due = planned[j].due, planned[i].due
 		}
 		slices.Reverse(planned)
+		for i := range planned {
+			planned[i].reordered = len(planned) > 1
+		}
 	}
 	for _, u := range planned {
 		if d.roll("twice "+u.status) < c.config.Duplicates {
 			u.due = u.due.Add(time.Duration(d.roll("late "+u.status) * float64(c.config.Delay+c.config.Jitter)))
+			u.double = true
 			planned = append(planned, u)
 		}
 	}
@@ -118,7 +125,7 @@ func (c *callbacks) bring(ctx context.Context, batch []update) {
 	for try := 1; ; try++ {
 		t := c.targets[c.turn.Add(1)%uint64(len(c.targets))]
 		if c.post(ctx, t, body) {
-			c.sent.Add(int64(len(batch)))
+			c.tally(batch)
 			c.queue.done(len(batch))
 			return
 		}
@@ -131,6 +138,22 @@ func (c *callbacks) bring(ctx context.Context, batch []update) {
 			return
 		}
 		c.failed.Add(1)
+	}
+}
+
+// tally counts statuses that arrived.
+func (c *callbacks) tally(batch []update) {
+	c.sent.Add(int64(len(batch)))
+	for i := range batch {
+		if batch[i].double {
+			c.doubled.Add(1)
+		}
+		if batch[i].reordered {
+			c.reordered.Add(1)
+		}
+		if _, early := c.unanswered.Load(batch[i].wamid); early {
+			c.before.Add(1)
+		}
 	}
 }
 
@@ -180,6 +203,7 @@ func (c *callbacks) count(to *Counts) {
 	pending, dropped := c.queue.count()
 	to.CallbacksSent, to.CallbacksPending = int(c.sent.Load()), pending
 	to.CallbacksFailed, to.CallbacksDropped = int(c.failed.Load()), dropped
+	to.CallbacksDoubled, to.CallbacksReordered, to.CallbacksEarly = int(c.doubled.Load()), int(c.reordered.Load()), int(c.before.Load())
 }
 
 func pauseFor(ctx context.Context, d time.Duration) {

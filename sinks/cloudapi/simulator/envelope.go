@@ -23,6 +23,8 @@ type update struct {
 	callbackData string
 	category     string
 	code         int // of status failed
+
+	double, reordered bool // comes a second time; comes out of order
 }
 
 type (

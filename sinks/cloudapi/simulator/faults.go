@@ -20,6 +20,7 @@ const (
 	HangAfterAccept   Kind = "hang_after_accept"
 	HTML              Kind = "html"              // HTTPStatus (503) and a page, as a proxy answers; not accepted
 	HTMLAfterAccept   Kind = "html_after_accept" // the same, though the send was accepted
+	LateAnswer        Kind = "late_answer"       // accepted at once and answered after Latency: callbacks come first
 	Slow              Kind = "slow"              // nothing but Latency
 )
 
@@ -29,7 +30,7 @@ type Fault struct {
 	Code       int           `json:"code,omitempty"`
 	HTTPStatus int           `json:"http_status,omitempty"` // 0: Meta's for the code
 	RetryAfter time.Duration `json:"retry_after,omitempty"`
-	Latency    time.Duration `json:"latency,omitempty"` // before the fault
+	Latency    time.Duration `json:"latency,omitempty"` // before the fault, of LateAnswer between acceptance and answer
 
 	// Which sends: patterns as path.Match takes them, "" for all. Recipient is digits or a user id.
 	Sender    string  `json:"sender,omitempty"`
@@ -92,7 +93,7 @@ func (f *Fault) valid() bool {
 	switch f.Kind {
 	case "":
 		return f.Code > 0
-	case Refuse, ResetBeforeAccept, ResetAfterAccept, HangBeforeAccept, HangAfterAccept, HTML, HTMLAfterAccept, Slow:
+	case Refuse, ResetBeforeAccept, ResetAfterAccept, HangBeforeAccept, HangAfterAccept, HTML, HTMLAfterAccept, LateAnswer, Slow:
 		return true
 	}
 	return false

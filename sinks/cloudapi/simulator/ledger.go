@@ -9,22 +9,25 @@ import (
 
 // Counts is the ledger in numbers, since New. GET /ledger answers it.
 type Counts struct {
-	Posted           int            `json:"posted"`       // sends whose form was right
-	Accepted         int            `json:"accepted"`     // sends that took effect
-	Distinct         int            `json:"distinct"`     // (tenant, message, accepted_at) among them
-	Doubles          int            `json:"doubles"`      // accepted sends of a distinct beyond its first
-	Reused           int            `json:"reused"`       // (tenant, message) accepted with more than one accepted_at
-	Unidentified     int            `json:"unidentified"` // accepted sends whose callback data names no message; never doubles
-	LimitErrors      map[string]int `json:"limit_errors"` // by code
-	Violations       map[string]int `json:"violations"`   // by reason
-	Fates            map[Fate]int   `json:"fates"`        // of accepted sends
-	Faults           map[Kind]int   `json:"faults"`       // scripted ones that happened
-	Senders          map[string]int `json:"senders"`      // accepted, by phone number id
-	CallbacksSent    int            `json:"callbacks_sent"`
-	CallbacksPending int            `json:"callbacks_pending"` // waiting, under way or being repeated
-	CallbacksFailed  int            `json:"callbacks_failed"`  // POSTs not answered with 200; their statuses are repeated
-	CallbacksDropped int            `json:"callbacks_dropped"` // for want of room
-	Forgotten        int            `json:"forgotten"`         // messages no longer in the ledger: doubles of theirs go unseen
+	Posted             int            `json:"posted"`       // sends whose form was right
+	Accepted           int            `json:"accepted"`     // sends that took effect
+	Distinct           int            `json:"distinct"`     // (tenant, message, accepted_at) among them
+	Doubles            int            `json:"doubles"`      // accepted sends of a distinct beyond its first
+	Reused             int            `json:"reused"`       // (tenant, message) accepted with more than one accepted_at
+	Unidentified       int            `json:"unidentified"` // accepted sends whose callback data names no message; never doubles
+	LimitErrors        map[string]int `json:"limit_errors"` // by code
+	Violations         map[string]int `json:"violations"`   // by reason
+	Fates              map[Fate]int   `json:"fates"`        // of accepted sends
+	Faults             map[Kind]int   `json:"faults"`       // scripted ones that happened
+	Senders            map[string]int `json:"senders"`      // accepted, by phone number id
+	CallbacksSent      int            `json:"callbacks_sent"`
+	CallbacksPending   int            `json:"callbacks_pending"`   // waiting, under way or being repeated
+	CallbacksFailed    int            `json:"callbacks_failed"`    // POSTs not answered with 200; their statuses are repeated
+	CallbacksDropped   int            `json:"callbacks_dropped"`   // for want of room
+	CallbacksDoubled   int            `json:"callbacks_doubled"`   // statuses among those sent that came a second time
+	CallbacksReordered int            `json:"callbacks_reordered"` // of messages whose statuses came in reverse order
+	CallbacksEarly     int            `json:"callbacks_early"`     // that arrived before the answer to their send was written
+	Forgotten          int            `json:"forgotten"`           // messages no longer in the ledger: doubles of theirs go unseen
 }
 
 // Entry is one distinct message of the ledger, a line of GET /ledger/messages.

@@ -54,12 +54,15 @@ func (s *Simulator) postMessage(w http.ResponseWriter, hr *http.Request) {
 	s.mu.Unlock()
 	wait(hr, s.config.Latency+time.Duration(d.roll("latency")*float64(s.config.Jitter)))
 	if faulty {
-		wait(hr, fault.Latency)
+		if fault.Kind != LateAnswer {
+			wait(hr, fault.Latency)
+		}
 		if s.spoilBefore(w, hr, &fault) {
 			return
 		}
 	}
 	accepted, f := s.accept(r, d)
+	defer s.callbacks.unanswered.Delete(accepted.wamid)
 	switch {
 	case f != nil:
 		s.refuse(w, f)
@@ -98,6 +101,8 @@ func (s *Simulator) spoilAfter(w http.ResponseWriter, r *http.Request, f *Fault)
 	case HTMLAfterAccept:
 		writeHTML(w, f)
 		return true
+	case LateAnswer:
+		wait(r, f.Latency)
 	}
 	return false
 }
@@ -139,6 +144,7 @@ func (s *Simulator) accept(r *request, d dice) (acceptance, *refusal) {
 	}
 	nth := s.ledger.accepted(r, fate)
 	a.wamid = wamid(recipient, d, nth)
+	s.callbacks.unanswered.Store(a.wamid, nil)
 	s.callbacks.schedule(now, &a, d, fate, code, s.config.Senders[r.sender].WABA)
 	return a, nil
 }
