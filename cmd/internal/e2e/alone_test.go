@@ -237,6 +237,7 @@ func (l *lone) forge() {
 	l.t.Helper()
 	r, err := http.NewRequestWithContext(l.ctx, http.MethodPost, "http://"+l.Environment["WL_LISTEN"]+callbackIn, bytes.NewReader([]byte(`{"object":"whatsapp_business_account","entry":[]}`)))
 	l.must(err)
+	r.Header.Set("Content-Type", "application/json")
 	r.Header.Set("X-Hub-Signature-256", "sha256="+strings.Repeat("0", 64))
 	answer, err := http.DefaultClient.Do(r)
 	l.must(err)

@@ -26,7 +26,7 @@ const recent = 500
 // down kills every validate and every deliver while each has written what it has not committed, and starts them again two
 // horizons later. Meanwhile faults of others go on.
 func down(s *storm) {
-	s.script(func() { s.ours = []simulator.Fault{{Kind: simulator.Refuse, Code: 2, HTTPStatus: 503}} }) // so that much is parked
+	s.script(func() { s.ours = []simulator.Fault{{Kind: simulator.Refuse, Code: 131000}} }) // so that much is parked, and not for long
 	s.caught("deliver", s.parkedUncommitted)
 	s.script(func() { s.ours = nil })
 	s.caught("validate", s.validatedUncommitted)

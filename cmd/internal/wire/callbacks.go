@@ -17,7 +17,7 @@ import (
 
 const (
 	callbackPath = "/webhooks/whatsapp"
-	maxCallbacks = 64              // worked on at once; 64 bodies of 3 MB stay under the process's memory
+	maxCallbacks = 64              // worked on at once
 	appendWithin = 8 * time.Second // Meta retries what is not answered in time
 )
 
@@ -28,7 +28,7 @@ func (l *listener) serve(ctx context.Context) error {
 		return boot.Problem{Variable: "WL_LISTEN", What: "cannot be listened on", Hint: "is another process there?"}
 	}
 	server := &http.Server{
-		Handler: l.handler(), ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 15 * time.Second, WriteTimeout: 20 * time.Second,
+		Handler: l.handler(), ReadHeaderTimeout: 2 * time.Second, ReadTimeout: 15 * time.Second, WriteTimeout: 20 * time.Second,
 		IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10, TLSConfig: &tls.Config{MinVersion: tls.VersionTLS12},
 		ErrorLog: log.New(io.Discard, "", 0), // it would name callers' addresses and quote what a panic holds
 	}
@@ -74,25 +74,20 @@ func (l *listener) challenge(w http.ResponseWriter, r *http.Request) {
 // callback takes one POST of Meta's: genuine or refused cheaply, acknowledged only once Kafka has it, shed with 503
 // rather than piled up. Nothing of the body is ever logged.
 func (l *listener) callback(w http.ResponseWriter, r *http.Request) {
-	select {
+	body, held, refusal := l.take(w, r)
+	defer l.memory.Release(held)
+	if refusal.status == 0 && !listen.Verify(l.secrets, body, r.Header.Get(signatureHeader)) {
+		refusal = badSignature
+	}
+	if refusal.status != 0 {
+		l.refuse(w, refusal.status, refusal.reason)
+		return
+	}
+	select { // only the genuine come so far: who cannot sign takes no slot
 	case l.slots <- struct{}{}:
 		defer func() { <-l.slots }()
 	default:
-		l.refuse(w, http.StatusServiceUnavailable, "busy")
-		return
-	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, listen.MaxBody))
-	var oversize *http.MaxBytesError
-	switch {
-	case errors.As(err, &oversize):
-		l.refuse(w, http.StatusRequestEntityTooLarge, "oversize")
-		return
-	case err != nil:
-		l.refuse(w, http.StatusRequestTimeout, "cut_short")
-		return
-	}
-	if !listen.Verify(l.secrets, body, r.Header.Get("X-Hub-Signature-256")) {
-		l.refuse(w, http.StatusUnauthorized, "bad_signature")
+		l.refuse(w, busy.status, busy.reason)
 		return
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), appendWithin)

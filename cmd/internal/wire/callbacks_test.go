@@ -15,6 +15,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sync/semaphore"
+
 	"github.com/whatsapplink/cloud/cmd/internal/boot"
 	"github.com/whatsapplink/cloud/pipeline/seal"
 	"github.com/whatsapplink/cloud/schemas"
@@ -44,7 +46,7 @@ func openDoor(t *testing.T) *door {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l := &listener{process: p, log: p.Cluster.Log(), regs: newRegisters(p), slots: make(chan struct{}, maxCallbacks),
+	l := &listener{process: p, log: p.Cluster.Log(), regs: newRegisters(p), slots: make(chan struct{}, maxCallbacks), memory: semaphore.NewWeighted(maxBodies),
 		secrets: [][]byte{[]byte("the-secret-before"), []byte(appSecret)}, token: boot.Secret(verifyToken), cfg: &ListenConfig{}}
 	l.refs = seal.NewRefs(keeper, l.regs.refsKey)
 	d.start(func(ctx context.Context) error { return l.regs.run(ctx) })
@@ -84,6 +86,7 @@ func request(t testing.TB, method, url string, body []byte, signature string) in
 	if err != nil {
 		t.Fatal(err)
 	}
+	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("X-Hub-Signature-256", signature)
 	res, err := http.DefaultClient.Do(req)
 	if err != nil {
@@ -168,6 +171,7 @@ func TestCallbackIsAnsweredOnlyAfterItsAppend(t *testing.T) {
 	d.listener.log = notingLog{d.listener.log, order}
 	body := statusBody()
 	req := httptest.NewRequestWithContext(within(t), http.MethodPost, callbackPath, bytes.NewReader(body))
+	req.Header.Set("Content-Type", "application/json; charset=utf-8")
 	req.Header.Set("X-Hub-Signature-256", sign(appSecret, body))
 	d.handler().ServeHTTP(notingWriter{httptest.NewRecorder(), order}, req)
 	if got := order.all(); got != "status events outcomes.acme-shop 200" {

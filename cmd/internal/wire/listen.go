@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/sourcegraph/conc/panics"
+	"golang.org/x/sync/semaphore"
 
 	"github.com/whatsapplink/cloud/cmd/internal/boot"
 	"github.com/whatsapplink/cloud/pipeline"
@@ -57,7 +58,8 @@ type listener struct {
 	refs    *seal.Refs
 	secrets [][]byte
 	token   boot.Secret
-	slots   chan struct{} // callbacks being worked on; full means 503
+	slots   chan struct{} // genuine callbacks being worked on; full means 503
+	memory  *semaphore.Weighted
 }
 
 // Listen wires HTTP callbacks -> status. It opens no content; its keeper makes pseudonyms only.
@@ -66,7 +68,7 @@ func Listen(p *boot.Process, cfg *ListenConfig) (boot.Service, error) {
 	if err != nil {
 		return boot.Service{}, err
 	}
-	l := &listener{process: p, cfg: cfg, log: p.Cluster.Log(), regs: newRegisters(p), slots: make(chan struct{}, maxCallbacks)}
+	l := &listener{process: p, cfg: cfg, log: p.Cluster.Log(), regs: newRegisters(p), slots: make(chan struct{}, maxCallbacks), memory: semaphore.NewWeighted(maxBodies)}
 	l.refs = seal.NewRefs(keeper, l.regs.refsKey)
 	secrets, err := boot.SecretLines("WL_APP_SECRET_FILE", cfg.AppSecretFile)
 	if err != nil {
