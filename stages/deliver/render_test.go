@@ -48,6 +48,27 @@ func TestEveryKindIsRenderedAsMetaWantsIt(t *testing.T) {
 			`{"type":"cta_url","header":{"type":"image","image":{"link":"https://example.org/i.png"}},"body":{"text":"b"},"action":{"name":"cta_url","parameters":{"display_text":"go","url":"u"}}}`},
 		{schemas.Interactive{Type: "product_list", Body: "b", CatalogID: "c", Sections: []schemas.InteractiveSection{{Products: []string{"p"}}}},
 			`{"type":"product_list","body":{"text":"b"},"action":{"catalog_id":"c","sections":[{"product_items":[{"product_retailer_id":"p"}]}]}}`},
+		{schemas.Media{Kind: schemas.Image, Link: "https://example.org/i.png", Caption: "c"}, `{"link":"https://example.org/i.png","caption":"c"}`},
+		{schemas.Media{Kind: schemas.Video, ID: "7"}, `{"id":"7"}`},
+		{schemas.Media{Kind: schemas.Sticker, ID: "7"}, `{"id":"7"}`},
+		{schemas.Template{Name: "t", Language: "en", Components: []schemas.TemplateComponent{
+			{Type: "header", Parameters: []schemas.TemplateParameter{{Type: "video", Media: &schemas.Media{Kind: schemas.Video, ID: "7"}}}},
+			{Type: "button", SubType: "url", Index: "0", Parameters: []schemas.TemplateParameter{{Type: "text", Text: "p"}}},
+			{Type: "button", SubType: "catalog", Index: "1", Parameters: []schemas.TemplateParameter{{Type: "action", ActionJSON: `{"thumbnail_product_retailer_id":"x"}`}}},
+		}}, `{"name":"t","language":{"code":"en"},"components":[
+			{"type":"header","parameters":[{"type":"video","video":{"id":"7"}}]},
+			{"type":"button","sub_type":"url","index":"0","parameters":[{"type":"text","text":"p"}]},
+			{"type":"button","sub_type":"catalog","index":"1","parameters":[{"type":"action","action":{"thumbnail_product_retailer_id":"x"}}]}]}`},
+		{schemas.Template{Name: "t", Language: "en", Components: []schemas.TemplateComponent{
+			{Type: "header", Parameters: []schemas.TemplateParameter{{Type: "document", Media: &schemas.Media{Kind: schemas.Document, ID: "7", Filename: "f.pdf"}}}},
+		}}, `{"name":"t","language":{"code":"en"},"components":[{"type":"header","parameters":[{"type":"document","document":{"id":"7","filename":"f.pdf"}}]}]}`},
+		{schemas.Interactive{Type: "flow", Body: "b", ActionName: "flow", ParametersJSON: `{"flow_message_version":"3","flow_id":"1","flow_cta":"Go"}`},
+			`{"type":"flow","body":{"text":"b"},"action":{"name":"flow","parameters":{"flow_message_version":"3","flow_id":"1","flow_cta":"Go"}}}`},
+		{schemas.Interactive{Type: "product", CatalogID: "c", ProductID: "p"}, `{"type":"product","action":{"catalog_id":"c","product_retailer_id":"p"}}`},
+		{schemas.Interactive{Type: "catalog_message", Body: "b", ActionName: "catalog_message", ParametersJSON: `{"thumbnail_product_retailer_id":"p"}`},
+			`{"type":"catalog_message","body":{"text":"b"},"action":{"name":"catalog_message","parameters":{"thumbnail_product_retailer_id":"p"}}}`},
+		{schemas.Interactive{Type: "location_request_message", Body: "b", ActionName: "send_location"},
+			`{"type":"location_request_message","body":{"text":"b"},"action":{"name":"send_location"}}`},
 		{schemas.Raw{Type: "order_details", JSON: `{"a":1}`}, `{"a":1}`},
 	} {
 		body, err := Render(schemas.Payload{Recipient: schemas.Recipient{Phone: "+4915112345678", UserID: "DE.1"}, Content: c.content, ReplyTo: "wamid.r"}, schemas.CallbackData{})

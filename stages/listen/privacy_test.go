@@ -67,8 +67,8 @@ func hostile(t *rapid.T) []byte {
 		"messages":         list{message},
 		"errors":           errs,
 		"user_preferences": list{filled(t, object{"value": pick("preference", "stop", "resume", plantedText)}, "wa_id", "user_id", "detail", "category", "timestamp")},
-		"event":            pick("event", "PAUSED", "DISABLED", "ACCOUNT_DELETED", "ACCOUNT_RESTRICTION", plantedText),
-		"ban_info":         filled(t, nil, "waba_ban_state", "waba_ban_date"),
+		"event":            pick("event", "APPROVED", "DISABLED_UPDATE", "PAUSED", "DISABLED", "ACCOUNT_DELETED", "ACCOUNT_RESTRICTION", plantedText),
+		"ban_info":         filled(t, object{"waba_ban_state": pick("ban", "DISABLE", "REINSTATE", plantedText)}, "waba_ban_date"),
 		"other_info":       filled(t, nil, "title", "description"),
 		"restriction_info": list{filled(t, nil, "restriction_type", "expiration")},
 	}, "message_template_name", "message_template_language", "message_template_id", "reason", "phone_number", "messaging_product")

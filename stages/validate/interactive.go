@@ -203,6 +203,7 @@ func actionParameters(m *schemas.Interactive) string {
 		FlowID      string `json:"flow_id"`
 		FlowName    string `json:"flow_name"`
 		FlowCTA     string `json:"flow_cta"`
+		FlowVersion string `json:"flow_message_version"`
 	}
 	if !isJSONObject(m.ParametersJSON) || json.Unmarshal([]byte(m.ParametersJSON), &p) != nil {
 		return ReasonInteractiveInvalidParameters
@@ -216,7 +217,7 @@ func actionParameters(m *schemas.Interactive) string {
 			return ReasonInteractiveInvalidParameters
 		}
 	case "flow":
-		if (p.FlowID == "") == (p.FlowName == "") || p.FlowCTA == "" {
+		if (p.FlowID == "") == (p.FlowName == "") || p.FlowCTA == "" || p.FlowVersion == "" {
 			return ReasonInteractiveInvalidParameters
 		}
 	}

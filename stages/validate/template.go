@@ -11,8 +11,10 @@ import (
 const (
 	maxTemplateName = 512
 	maxOTP          = 15
-	// A template's body has at most 1,024 characters, and {{1}} takes five of them.
-	maxBodyParameters = 1024 / 5
+	// A template's body has at most this many characters once it is filled in, whatever one parameter may have by Meta's
+	// OpenAPI; {{1}} takes five of them.
+	maxTemplateBody   = 1024
+	maxBodyParameters = maxTemplateBody / 5
 )
 
 // templateSlots says what each place of a template takes: the types of parameters, how many, and how long a text.
@@ -24,7 +26,7 @@ var templateSlots = map[string]struct {
 	tooLong    string // reason
 }{
 	"header":             {"text currency date_time image video document location", 1, 60, ReasonTemplateHeaderTooLong},
-	"body":               {"text currency date_time", maxBodyParameters, 32768, ReasonTemplateBodyTooLong},
+	"body":               {"text currency date_time", maxBodyParameters, maxTemplateBody, ReasonTemplateBodyTooLong},
 	"button quick_reply": {"payload", 1, 0, ""},
 	"button url":         {"text", 1, 2000, ReasonTemplateURLTooLong},
 	"button copy_code":   {"coupon_code", 1, 20, ReasonTemplateCouponTooLong},

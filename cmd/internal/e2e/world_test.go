@@ -108,12 +108,17 @@ func (w *world) cluster(prefix string) *kafka.Cluster {
 // await polls until done says nil, and fails with its last error when the world's time is over.
 func (w *world) await(what string, every time.Duration, done func() error) {
 	w.t.Helper()
+	var last error
 	for {
 		err := done()
 		if err == nil {
 			w.log("%s", what)
 			return
 		}
+		if w.ctx.Err() != nil && last != nil {
+			err = last // that of a question which was cut off tells nothing
+		}
+		last = err
 		select {
 		case <-w.ctx.Done():
 			w.t.Fatalf("%s: %v", what, err)

@@ -40,7 +40,7 @@ var Contents = map[string]schemas.Content{
 	"template_parameter_name":      TemplateOf(ComponentOf("body", schemas.TemplateParameter{Type: "text", Text: "a", Name: "First"})),
 	"template_text_spacing":        TemplateOf(BodyOf("a\nb")),
 	"template_header_too_long":     TemplateOf(ComponentOf("header", schemas.TemplateParameter{Type: "text", Text: strings.Repeat("x", 61)})),
-	"template_body_too_long":       TemplateOf(BodyOf(strings.Repeat("x", 32769))),
+	"template_body_too_long":       TemplateOf(BodyOf(strings.Repeat("x", 1025))),
 	"template_url_too_long":        TemplateOf(ButtonOf("url", "0", "text", strings.Repeat("x", 2001))),
 	"template_coupon_too_long":     TemplateOf(ButtonOf("copy_code", "0", "coupon_code", strings.Repeat("x", 21))),
 	"template_invalid_action": TemplateOf(schemas.TemplateComponent{Type: "button", SubType: "flow", Index: "0",

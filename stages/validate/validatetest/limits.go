@@ -52,7 +52,7 @@ func AtLimit() map[string]schemas.Content {
 		"reaction withdrawn": schemas.Reaction{MessageID: wamid},
 
 		"bare template":      schemas.Template{Name: x("n", 512), Language: "es_SPA"},
-		"body":               TemplateOf(BodyOf(x("x", 32768))),
+		"body":               TemplateOf(BodyOf(x("x", 1024))),
 		"204 parameters":     TemplateOf(BodyOf(strings.Split(x("a ", 203)+"a", " ")...)),
 		"four spaces":        TemplateOf(BodyOf("a    b")),
 		"header":             TemplateOf(ComponentOf("header", schemas.TemplateParameter{Type: "text", Text: x("x", 60)})),
