@@ -76,6 +76,7 @@ func TestContentOverItsLimitIsRejected(t *testing.T) {
 		{ReasonInteractiveInvalidParameters, validatetest.CtaOf(`{"display_text":"a","url":"javascript:x"}`)},
 		{ReasonInteractiveInvalidParameters, validatetest.CtaOf(`{"display_text":1,"url":"https://example.com"}`)},
 		{ReasonInteractiveInvalidParameters, schemas.Interactive{Type: "flow", Body: "b", ActionName: "flow", ParametersJSON: `{"flow_cta":"a"}`}},
+		{ReasonInteractiveInvalidParameters, schemas.Interactive{Type: "flow", Body: "b", ActionName: "flow", ParametersJSON: `{"flow_id":"1","flow_cta":"a"}`}},
 		{ReasonInteractiveInvalidParameters, schemas.Interactive{Type: "catalog_message", Body: "b", ActionName: "catalog_message", ParametersJSON: "[]"}},
 		{ReasonRawInvalidType, schemas.Raw{Type: x("r", 65), JSON: "{}"}},
 		{ReasonRawInvalidType, schemas.Raw{JSON: "{}"}},

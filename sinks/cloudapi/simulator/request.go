@@ -128,6 +128,8 @@ func (r *request) envelope(b object) *refusal {
 	}
 	if c := b["context"]; c != nil && asObject(c).text("message_id") == "" {
 		return missing("context.message_id")
+	} else if c != nil && r.kind == "reaction" {
+		return badValue("context", "a reaction is no reply")
 	}
 	if data := b["biz_opaque_callback_data"]; data != nil {
 		r.callbackData = b.text("biz_opaque_callback_data")

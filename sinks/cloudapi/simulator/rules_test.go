@@ -113,6 +113,7 @@ func TestEveryRuleRefusesItsBadExample(t *testing.T) {
 		{131008, "missing contacts.name part besides formatted_name", typed("contacts", `[{"name":{"formatted_name":"A"}}]`)},
 		{131008, "missing reaction.emoji", typed("reaction", `{"message_id":"wamid.X"}`)},
 		{131008, "missing reaction.message_id", typed("reaction", `{"emoji":"x"}`)},
+		{131009, "context", `{"messaging_product":"whatsapp","to":"` + to + `","type":"reaction","reaction":{"message_id":"wamid.X","emoji":"x"},"context":{"message_id":"wamid.Y"}}`},
 		{131008, "missing template.name", typed("template", `{"language":{"code":"en"}}`)},
 		{131008, "missing template.language.code", typed("template", `{"name":"t"}`)},
 		{132001, "template unknown", typed("template", `{"name":"Bad Name","language":{"code":"en"}}`)},
