@@ -267,6 +267,9 @@ func TestCallbacksComeTwiceAndOutOfOrder(t *testing.T) {
 	if got := h.of(data("m", 1)); !slices.Equal(got, []string{"read", "delivered", "sent"}) {
 		t.Errorf("reordered: %v", got)
 	}
+	if c := s.Counts(); c.CallbacksReordered != 3 || c.CallbacksDoubled+c.CallbacksEarly != 0 {
+		t.Errorf("reordered: %+v", c)
+	}
 	config.Callbacks = Callbacks{Delay: 20 * time.Millisecond}
 	s = New(config)
 	start := time.Now()
@@ -283,6 +286,30 @@ func TestCallbacksComeTwiceAndOutOfOrder(t *testing.T) {
 	slices.Sort(got)
 	if !slices.Equal(got, []string{"delivered", "delivered", "read", "read", "sent", "sent"}) {
 		t.Errorf("doubled: %v", got)
+	}
+	if c := s.Counts(); c.CallbacksDoubled != 3 || c.CallbacksReordered+c.CallbacksEarly != 0 {
+		t.Errorf("doubled: %+v", c)
+	}
+}
+
+func TestALateAnswerComesAfterItsCallbacks(t *testing.T) {
+	// Goal: a send whose answer is late has its callbacks before, which the ledger counts, and is accepted like any other.
+	// Method: an answer later than the test may take; the caller goes away once both statuses are there.
+	h := newHook(t, always(200))
+	config := config()
+	config.CallbackURLs, config.Faults = []string{h.server.URL}, []Fault{{Kind: LateAnswer, Latency: time.Hour}}
+	s := New(config)
+	ctx, cancel := context.WithCancel(t.Context())
+	answered := make(chan answer)
+	go func() { answered <- do(s, wellFormed(text(to, data("m", 1))).WithContext(ctx)) }()
+	eventually(t, func() bool { return s.Counts().Accepted == 1 })
+	run(t, s)
+	if c := s.Counts(); c.CallbacksEarly != 2 || c.Doubles != 0 {
+		t.Errorf("%+v", c)
+	}
+	cancel()
+	if a := <-answered; a.wamid == "" {
+		t.Errorf("%+v", a)
 	}
 }
 
