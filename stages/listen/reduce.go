@@ -84,7 +84,7 @@ type reducer struct {
 func (r *reducer) change(e *entry, c *change) error {
 	switch c.Field {
 	case "messages":
-		return r.messages(&c.Value)
+		return r.messages(e, &c.Value)
 	case "user_preferences":
 		return r.preferences(e, &c.Value)
 	case "message_template_status_update":
@@ -97,9 +97,13 @@ func (r *reducer) change(e *entry, c *change) error {
 	return nil
 }
 
-func (r *reducer) messages(v *value) error {
+func (r *reducer) messages(e *entry, v *value) error {
 	sender := string(v.Metadata.PhoneNumberID)
 	tenant, owned := r.SenderTenant(sender)
+	if !owned { // callbacks go on coming for the messages of a number that its tenant has given up
+		sender = "" // nobody vouches for it any more: it might be a person's
+		tenant, owned = r.AccountTenant(string(e.ID))
+	}
 	if !owned {
 		r.out.Ignored += max(1, len(v.Statuses)+len(v.Messages)+len(v.Errors))
 		return nil

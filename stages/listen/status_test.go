@@ -104,8 +104,29 @@ func TestForeignAndForgedStatusesAreIgnored(t *testing.T) {
 		}
 	}
 	foreign := body("messages", object{"metadata": object{"phone_number_id": "999"}, "statuses": list{statusOf("read", nil), statusOf("read", nil)}})
-	if r := reduce(t, foreign, deps()); !reflect.DeepEqual(r, Reduction{Ignored: 2}) {
+	d := deps()
+	d.AccountTenant = func(string) (string, bool) { return "", false }
+	if r := reduce(t, foreign, d); !reflect.DeepEqual(r, Reduction{Ignored: 2}) {
 		t.Errorf("unknown number: %+v", r)
+	}
+}
+
+// TestANumberThatWasGivenUpKeepsItsCallbacks: goal: what was sent by a number before its tenant gave it up goes on being
+// followed, without the number, for which nobody vouches any more. Method: a status and an error of a number that no
+// tenant has, of an account that one has; then of a message of another tenant.
+func TestANumberThatWasGivenUpKeepsItsCallbacks(t *testing.T) {
+	callback := func(data schemas.CallbackData) []byte {
+		return body("messages", object{"metadata": object{"phone_number_id": "999"}, "statuses": list{
+			statusOf("failed", object{"biz_opaque_callback_data": data.String(), "errors": list{object{"code": 131045}}})}})
+	}
+	r := reduce(t, callback(callbackData()), deps())
+	if len(r.Statuses) != 1 || len(r.Events) != 1 || r.Statuses[0].SenderID+r.Events[0].SenderID != "" || len(r.Stops) != 0 {
+		t.Errorf("%+v", r)
+	}
+	other := callbackData()
+	other.TenantID = "globex"
+	if r := reduce(t, callback(other), deps()); !reflect.DeepEqual(r, Reduction{Ignored: 1}) {
+		t.Errorf("of another tenant: %+v", r)
 	}
 }
 
