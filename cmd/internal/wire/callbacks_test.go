@@ -240,6 +240,13 @@ func TestCallbackIsAnswered503WhileItCannotBeTaken(t *testing.T) {
 	for range maxCallbacks {
 		<-d.slots
 	}
+	roomy := d.memory
+	d.memory = semaphore.NewWeighted(int64(len(body) - 1))
+	if code := d.post(t, body, sign(appSecret, body)); code != 503 {
+		t.Errorf("no memory for it: %d, want 503", code)
+	}
+	eventually(t, "its memory is free again", func() bool { return d.memory.TryAcquire(int64(len(body) - 1)) })
+	d.memory = roomy
 	d.refs = seal.NewRefs(keeperThat{func() ([]byte, error) { return nil, errors.New(callCanary) }}, d.regs.refsKey)
 	if code := d.post(t, body, sign(appSecret, body)); code != 503 {
 		t.Errorf("keeper away: %d, want 503", code)
