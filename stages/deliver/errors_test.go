@@ -86,6 +86,33 @@ func TestPairRetriesAfterPowersOfFour(t *testing.T) {
 	}
 }
 
+func TestAnOperatorsResumeLiftsWhatAnAnswerStopped(t *testing.T) {
+	// Goal: an owner that set a stop itself obeys the register once that is newer, and what was parked goes. Method: a
+	// refusal for each scope, ten minutes, then the lifting as wlctl sender resume writes it.
+	for code, key := range map[int32]string{131045: "number/100", 190: "credential/100", 131042: "account/waba", 132016: "template/" + schemas.StopID("acme", []byte("template"))} {
+		w := newWorld(t)
+		refused := false
+		w.door = func(c call) Answer {
+			if !refused {
+				refused = true
+				return refuse(code)
+			}
+			return accept(c)
+		}
+		w.own()
+		w.route("m1")
+		w.run(10 * time.Minute)
+		stop := w.stops[key]
+		if w.want("m1"); stop.Effect != "block" || len(w.calls) != 1 {
+			t.Errorf("%d: %+v, %d calls", code, stop, len(w.calls))
+		}
+		w.stops[key] = schemas.Stop{Scope: stop.Scope, ID: stop.ID, Reason: "operator", SetAt: w.now}
+		w.run(time.Hour)
+		w.want("m1", schemas.KindSent)
+		w.wantAllCommitted()
+	}
+}
+
 func TestNothingLiesOpenWhileAMessageWaits(t *testing.T) {
 	// Goal: an opened payload lives for its call and its copy only. Method: a refusal that is retried a second later, in
 	// memory.
