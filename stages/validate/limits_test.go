@@ -57,6 +57,7 @@ func TestContentOverItsLimitIsRejected(t *testing.T) {
 		{ReasonTemplateParameterEmpty, validatetest.TemplateOf(validatetest.ComponentOf("header", schemas.TemplateParameter{Type: "image", Media: &schemas.Media{Kind: schemas.Video, ID: "1"}}))},
 		{ReasonTemplateParameterEmpty, validatetest.TemplateOf(validatetest.ComponentOf("header", schemas.TemplateParameter{Type: "location"}))},
 		{ReasonMediaSource, validatetest.TemplateOf(validatetest.ComponentOf("header", schemas.TemplateParameter{Type: "image", Media: &schemas.Media{Kind: schemas.Image}}))},
+		{ReasonTemplateBodyTooLong, validatetest.TemplateOf(validatetest.BodyOf(x("a", 1000), x("b", 25)))},
 		{ReasonTemplateParameterName, validatetest.TemplateOf(schemas.TemplateComponent{Type: "body", Parameters: []schemas.TemplateParameter{{Type: "text", Text: "a", Name: "n"}, {Type: "text", Text: "a"}}})},
 		{ReasonTemplateParameterName, validatetest.TemplateOf(schemas.TemplateComponent{Type: "body", Parameters: []schemas.TemplateParameter{{Type: "text", Text: "a", Name: "n"}, {Type: "text", Text: "a", Name: "n"}}})},
 		{ReasonInteractivePartNotAllowed, validatetest.ListOf(schemas.InteractiveSection{Products: []string{"a"}, Rows: []schemas.InteractiveRow{validatetest.RowOf("a")}})},

@@ -178,7 +178,7 @@ var meanings = []struct{ reason, meaning string }{
 	{ReasonTemplateParameterName, "parameter_name is malformed, stands twice, or only some parameters have one"},
 	{ReasonTemplateTextSpacing, "a text parameter holds a new line, a tab or more than 4 spaces in a row (Meta's 132018)"},
 	{ReasonTemplateHeaderTooLong, "a header's parameter is longer than 60"},
-	{ReasonTemplateBodyTooLong, "a body's parameter is longer than 1,024"},
+	{ReasonTemplateBodyTooLong, "a body's parameters are longer than 1,024 together"},
 	{ReasonTemplateURLTooLong, "a URL button's parameter is longer than 2,000"},
 	{ReasonTemplateCouponTooLong, "a coupon code is longer than 20"},
 	{ReasonTemplateInvalidAction, "action is no JSON object"},

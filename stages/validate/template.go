@@ -87,12 +87,14 @@ func component(c *schemas.TemplateComponent, category schemas.Category) string {
 		return ReasonTemplateTooManyParameters
 	}
 	var names map[string]bool
+	var together strings.Builder // every parameter of a body stands in it
 	for i := range c.Parameters {
 		p := &c.Parameters[i]
 		if !hasWord(slot.types, p.Type) {
 			return ReasonTemplateParameterType
 		}
-		if slot.text > 0 && longer(p.Text, slot.text) {
+		together.WriteString(p.Text)
+		if slot.text > 0 && longer(together.String(), slot.text) {
 			return slot.tooLong
 		}
 		if reason := parameter(p); reason != "" {

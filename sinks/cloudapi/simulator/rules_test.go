@@ -118,6 +118,7 @@ func TestEveryRuleRefusesItsBadExample(t *testing.T) {
 		{131008, "missing template.language.code", typed("template", `{"name":"t"}`)},
 		{132001, "template unknown", typed("template", `{"name":"Bad Name","language":{"code":"en"}}`)},
 		{132001, "template unknown", typed("template", `{"name":"t","language":{"code":"en-US"}}`)},
+		{132005, "template parameter length", typed("template", `{"name":"t","language":{"code":"en"},"components":[{"type":"body","parameters":[{"type":"text","text":"`+long("x", 1000)+`"},{"type":"text","text":"`+long("x", 25)+`"}]}]}`)},
 		{131008, "missing template component type", typed("template", `{"name":"t","language":{"code":"en"},"components":[{}]}`)},
 		{131009, "template component type", typed("template", `{"name":"t","language":{"code":"en"},"components":[{"type":"footer"}]}`)},
 		{131008, "missing template button sub_type", typed("template", `{"name":"t","language":{"code":"en"},"components":[{"type":"button","index":0}]}`)},

@@ -22,7 +22,7 @@ func (s *Simulator) template(r *request, t object) *refusal {
 	case !templateName.MatchString(name) || !languageCode.MatchString(language):
 		return &refusal{code: 132001, reason: "template unknown", details: "no such template in that language"}
 	}
-	body := 0
+	body, bodyText := 0, 0
 	for _, v := range t.list("components") {
 		component := asObject(v)
 		if f := templateComponent(component); f != nil {
@@ -30,7 +30,13 @@ func (s *Simulator) template(r *request, t object) *refusal {
 		}
 		if strings.EqualFold(component.text("type"), "body") {
 			body += len(component.list("parameters"))
+			for _, p := range component.list("parameters") {
+				bodyText += units(asObject(p).text("text"))
+			}
 		}
+	}
+	if bodyText > 1024 {
+		return &refusal{code: 132005, reason: "template parameter length", details: "hydrated text too long"}
 	}
 	if s.config.Templates == nil {
 		return nil
