@@ -1,6 +1,16 @@
 // Command bench measures the speed floors: separate processes on a real Apache Kafka broker and the real ClickHouse engine,
-// all on this machine. Each stage catches up alone on a filled topic, then the whole pipeline runs with the simulator and
-// its callbacks. It prints one table last and exits with 1 when a floor is missed.
+// all on this machine. Its arguments choose parts; without any all run, in this order:
+//
+//	stages     each stage catches up alone on a filled topic
+//	whole      the whole pipeline with the simulator and its callbacks
+//	parallel   deliver's keyed loop with claims, many in flight against one
+//	ceiling    one tenant, so one process of deliver, limits off
+//	rate       deliver at both of Meta's limits, from a filled routed
+//	isolation  what a stopped, a slow and a throttled sender do to the others
+//	latency    from a request's acknowledgement to its call's first byte
+//	memory     a million parked messages
+//
+// It prints one table last and exits with 1 when a bound is missed.
 package main
 
 import (
@@ -9,6 +19,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"slices"
 	"syscall"
 	"text/tabwriter"
 	"time"
@@ -26,23 +37,50 @@ const (
 // figure is one line of the table.
 type figure struct {
 	what    string
-	rate    float64       // records a second
+	rate    float64       // records a second, unless unit says otherwise
+	unit    string        // "": records/s
 	floor   float64       // 0: none
+	ceiling float64       // 0: none
 	cpu     time.Duration // of a record
 	rss     int64         // bytes, the peak; 0: not measured
 	comment string
 }
 
-func (f *figure) missed() bool { return f.rate < f.floor || f.rss > mostRSS }
+func (f *figure) missed() bool {
+	return f.rate < f.floor || (f.ceiling > 0 && f.rate > f.ceiling) || f.rss > mostRSS
+}
+
+// sizes are how much each part does.
+type sizes struct{ stages, whole, parked int }
+
+// part is one thing that can be measured.
+type part struct {
+	name string
+	run  func(*world, context.Context, sizes) ([]figure, error)
+}
+
+// parts are all of them, in the order in which they run.
+var parts = []part{
+	{"stages", func(w *world, ctx context.Context, n sizes) ([]figure, error) { return w.stages(ctx, n.stages) }},
+	{"whole", func(w *world, ctx context.Context, n sizes) ([]figure, error) { return w.whole(ctx, n.whole) }},
+	{"parallel", func(w *world, ctx context.Context, _ sizes) ([]figure, error) { return w.parallel(ctx) }},
+	{"ceiling", func(w *world, ctx context.Context, _ sizes) ([]figure, error) { return w.ceiling(ctx) }},
+	{"rate", func(w *world, ctx context.Context, _ sizes) ([]figure, error) { return w.rate(ctx) }},
+	{"isolation", func(w *world, ctx context.Context, _ sizes) ([]figure, error) { return w.isolation(ctx) }},
+	{"latency", func(w *world, ctx context.Context, _ sizes) ([]figure, error) { return w.latency(ctx) }},
+	{"memory", func(w *world, ctx context.Context, n sizes) ([]figure, error) { return w.memory(ctx, n.parked) }},
+}
 
 func main() {
-	n := flag.Int("n", 400_000, "records for each stage")
-	whole := flag.Int("whole", 20_000, "messages for the whole pipeline; 0 leaves it out")
+	var n sizes
+	flag.IntVar(&n.stages, "n", 400_000, "records for each stage")
+	flag.IntVar(&n.whole, "whole", 20_000, "messages for the whole pipeline")
+	flag.IntVar(&n.parked, "parked", 1_000_000, "parked messages")
 	keep := flag.Bool("keep", false, "keep the folder with the logs")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
-	figures, err := run(ctx, *n, *whole, *keep)
+	figures, err := run(ctx, flag.Args(), n, *keep)
 	missed := show(figures)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
@@ -53,28 +91,47 @@ func main() {
 	}
 }
 
-func run(ctx context.Context, n, whole int, keep bool) ([]figure, error) {
+func run(ctx context.Context, chosen []string, n sizes, keep bool) (figures []figure, err error) {
+	for _, name := range chosen {
+		if !slices.ContainsFunc(parts, func(p part) bool { return p.name == name }) {
+			return nil, fmt.Errorf("there is no part %q", name)
+		}
+	}
 	w, err := newWorld(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer w.close(keep)
-	figures, err := w.stages(ctx, n)
-	if err != nil || whole == 0 {
-		return figures, err
+	for _, p := range parts {
+		if len(chosen) > 0 && !slices.Contains(chosen, p.name) {
+			continue
+		}
+		some, err := p.run(w, ctx, n)
+		figures = append(figures, some...)
+		if err != nil {
+			return figures, fmt.Errorf("%s: %w", p.name, err)
+		}
 	}
-	all, err := w.whole(ctx, whole)
-	return append(figures, all...), err
+	return figures, nil
 }
 
-// show prints the table and reports whether a floor was missed.
+// show prints the table and reports whether a bound was missed.
 func show(figures []figure) (missed bool) {
 	table := tabwriter.NewWriter(os.Stdout, 0, 4, 2, ' ', tabwriter.AlignRight)
-	_, _ = fmt.Fprintln(table, "\nwhat\trecords/s\tfloor\tCPU µs/record\tpeak RSS MiB\t\t")
+	_, _ = fmt.Fprintln(table, "\nwhat\tmeasured\tunit\tbound\tCPU µs/record\tpeak RSS MiB\t\t")
 	for _, f := range figures {
-		floor, rss, verdict := "", "", f.comment
-		if f.floor > 0 {
-			floor, verdict = fmt.Sprintf("%.0f", f.floor), "ok "+f.comment
+		unit, bound, cpu, rss, verdict := "records/s", "", "", "", f.comment
+		if f.unit != "" {
+			unit = f.unit
+		}
+		switch {
+		case f.floor > 0:
+			bound, verdict = fmt.Sprintf(">= %.4g", f.floor), "ok "+f.comment
+		case f.ceiling > 0:
+			bound, verdict = fmt.Sprintf("<= %.4g", f.ceiling), "ok "+f.comment
+		}
+		if f.cpu > 0 {
+			cpu = fmt.Sprintf("%.1f", float64(f.cpu)/float64(time.Microsecond))
 		}
 		if f.rss > 0 {
 			rss = fmt.Sprintf("%d", f.rss>>20)
@@ -82,8 +139,15 @@ func show(figures []figure) (missed bool) {
 		if f.missed() {
 			missed, verdict = true, "MISSED "+f.comment
 		}
-		_, _ = fmt.Fprintf(table, "%s\t%.0f\t%s\t%.1f\t%s\t%s\t\n", f.what, f.rate, floor, float64(f.cpu)/float64(time.Microsecond), rss, verdict)
+		_, _ = fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t\n", f.what, digits(f.rate), unit, bound, cpu, rss, verdict)
 	}
 	_ = table.Flush()
 	return missed
+}
+
+func digits(v float64) string {
+	if v < 100 {
+		return fmt.Sprintf("%.1f", v)
+	}
+	return fmt.Sprintf("%.0f", v)
 }

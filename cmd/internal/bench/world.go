@@ -63,8 +63,19 @@ func (w *world) close(keep bool) {
 	_ = os.RemoveAll(w.dir)
 }
 
-// deploy sets a deployment up under a prefix: topics, tables, tenants whose senders may send 1,000 a second.
+// deploy sets a deployment up under a prefix: topics, tables, sample tenants whose senders may send 1,000 a second.
 func (w *world) deploy(ctx context.Context, prefix string, variables map[string]string) (*deployment.Deployment, error) {
+	return w.deployed(ctx, prefix, variables, func(d *deployment.Deployment) error {
+		tenants, err := os.ReadFile(d.Tenants())
+		if err != nil {
+			return err
+		}
+		return os.WriteFile(d.Tenants(), []byte(strings.ReplaceAll(string(tenants), "rate: 400", "rate: 1000")), 0o644)
+	})
+}
+
+// deployed sets a deployment up under a prefix, whose tenants and credentials arrange has put in their places.
+func (w *world) deployed(ctx context.Context, prefix string, variables map[string]string, arrange func(*deployment.Deployment) error) (*deployment.Deployment, error) {
 	d := &deployment.Deployment{Bin: filepath.Join(w.dir, "bin"), Dir: filepath.Join(w.dir, prefix), Environment: map[string]string{
 		"WL_KAFKA_BROKERS": w.broker.Brokers()[0], "WL_TOPIC_PREFIX": prefix, "WL_REPLICATION": "1",
 		"WL_CLICKHOUSE_URL": w.engine.URL(),
@@ -76,15 +87,10 @@ func (w *world) deploy(ctx context.Context, prefix string, variables map[string]
 	if err := d.Secrets(ctx); err != nil {
 		return nil, err
 	}
-	tenants, err := os.ReadFile(d.Tenants())
-	if err != nil {
+	if err := arrange(d); err != nil {
 		return nil, err
 	}
-	faster := strings.ReplaceAll(string(tenants), "rate: 400", "rate: 1000")
-	if err := os.WriteFile(d.Tenants(), []byte(faster), 0o644); err != nil {
-		return nil, err
-	}
-	_, err = d.Wlctl(ctx, "setup", "--apply", "--tenants", d.Tenants())
+	_, err := d.Wlctl(ctx, "setup", "--apply", "--tenants", d.Tenants())
 	return d, err
 }
 

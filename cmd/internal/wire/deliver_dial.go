@@ -15,6 +15,7 @@ import (
 // call; after it nothing returns an error, because the effect would be repeated.
 func (d *deliverPart) dial(ctx context.Context, e deliver.Dial) (any, error) {
 	m := &e.Routed
+	d.metrics.claims.Observe((deliver.ClaimLife - time.Until(e.Deadline)).Seconds())
 	short, cancel := context.WithDeadline(ctx, e.Deadline)
 	defer cancel()
 	call, plain, reason, err := d.prepare(short, e)

@@ -14,6 +14,7 @@ import (
 type sendMetrics struct {
 	sends   *prometheus.CounterVec
 	seconds prometheus.Histogram
+	claims  prometheus.Histogram
 	limits  *prometheus.CounterVec
 	parked  prometheus.Gauge
 	inDoubt prometheus.Gauge
@@ -27,6 +28,10 @@ func newSendMetrics(r prometheus.Registerer) *sendMetrics {
 		seconds: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name: "wl_send_seconds", Help: "Latency of calls that were answered.", Buckets: prometheus.ExponentialBuckets(0.005, 2, 12),
 		}),
+		claims: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "wl_claim_seconds", Help: "From making a claim to having read it back, when its call may be made.",
+			Buckets: []float64{0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 1, 5, 10},
+		}),
 		limits: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "wl_limit_errors_total", Help: "Answers that a limit of Meta's was passed, by error code.",
 		}, []string{"limit"}),
@@ -37,7 +42,7 @@ func newSendMetrics(r prometheus.Registerer) *sendMetrics {
 			Name: "wl_in_doubt", Help: "Messages among them whose call has no known outcome.",
 		}),
 	}
-	r.MustRegister(m.sends, m.seconds, m.limits, m.parked, m.inDoubt)
+	r.MustRegister(m.sends, m.seconds, m.claims, m.limits, m.parked, m.inDoubt)
 	return m
 }
 
