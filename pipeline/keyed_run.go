@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 	"time"
 
 	"github.com/sourcegraph/conc/panics"
@@ -204,7 +205,7 @@ func stepPanic(in Input) error {
 func (r *keyedRun[E]) perform(e E) {
 	r.performing++
 	r.started++
-	name := fmt.Sprintf("%s perform %T", r.k.Name, e)
+	name := r.k.Name + " perform " + reflect.TypeOf(e).String()
 	r.spawn(func(ctx context.Context) error {
 		defer r.k.Metrics.begin(name)()
 		var result any

@@ -28,6 +28,7 @@ func (p *Partition) claim(now time.Time, w *work) {
 	c.Class = schemas.Claim
 	w.claim, w.claimedAt, w.state = &c, now, claiming
 	w.recipient.sender.flight++
+	p.flight++
 	p.do(AppendClaim{Attempt: c, w: w})
 }
 

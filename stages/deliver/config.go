@@ -22,8 +22,9 @@ const (
 	overdueTime = 15 * time.Second
 	// shortRetry is the longest retry waited for in memory.
 	shortRetry = 2 * time.Second
-	// flight is how many calls of a number are under way at most.
-	flight = 256
+	// flight is how many calls of a number are under way at most, and flightOfAll those of a partition's numbers together.
+	flight      = 256
+	flightOfAll = 1024
 	// defaultRate is Meta's default throughput of a number, messages a second.
 	defaultRate = 80
 	// deliveryWindow is the longest any message may take, and the longest settlement time.

@@ -76,8 +76,24 @@ type Reject struct {
 	w      *work
 }
 
-// ReadBack reads attempts appended from From up to, not including, To. Result: []pipeline.Record.
-type ReadBack struct{ From, To time.Time }
+// ReadBack reads some of the attempts appended from From up to, not including, To: from offset Next on where it is not 0.
+// Result: Older.
+type ReadBack struct {
+	From, To time.Time
+	Next     int64
+}
+
+// Older is a part of what a ReadBack asked for, of bounded size.
+type Older struct {
+	Records []pipeline.Record
+	Next    int64 // where the rest begins, 0 when there is none
+}
+
+// Reread reads one record of attempts again. Result: pipeline.Record, its Value nil when it is gone.
+type Reread struct {
+	At pipeline.Position
+	w  *work
+}
 
 // Recall reads one parked record again, out of its turn. Result: pipeline.Record, its Value nil when it is gone.
 type Recall struct {
@@ -93,5 +109,6 @@ func (e Emit) cause() *work          { return e.w }
 func (e SetStop) cause() *work       { return e.w }
 func (e Suppress) cause() *work      { return e.w }
 func (e Reject) cause() *work        { return e.w }
+func (e Reread) cause() *work        { return e.w }
 func (ReadBack) cause() *work        { return nil }
 func (Recall) cause() *work          { return nil }

@@ -25,6 +25,9 @@ type entry struct {
 	accepted int64 // Unix microseconds: tells the sends of one message apart
 	source   origin
 	over     bool // all that is kept of a send that is over; of Attempt the class only, once this owner concluded it
+	sum      bool // all that is kept of a send that rests in a lane: of Attempt what its newest outcome says
+	refused  int  // of a sum: outcomes with the error code of Attempt
+	unsent   int  // of a sum: calls that never left
 	*schemas.Attempt
 }
 
@@ -45,10 +48,10 @@ type message struct {
 	sends   []*send
 }
 
-// insert puts an entry at its place in the log; false when it stands there already, or is part of what reduce left out.
+// insert puts an entry at its place in the log; false when it stands there already, or is part of what was left out.
 func (m *message) insert(e entry) bool {
 	for i := range m.entries {
-		if o := &m.entries[i]; o.over && o.accepted == e.accepted && e.offset <= o.offset {
+		if o := &m.entries[i]; (o.over || o.sum) && o.accepted == e.accepted && e.offset <= o.offset {
 			return false
 		}
 	}
@@ -130,6 +133,8 @@ func (st *standing) apply(e *entry) {
 	switch {
 	case e.over:
 		st.final = e
+	case e.sum:
+		st.attempts, st.last = e.Attempt.Attempt, e
 	case e.Class == schemas.Claim:
 		if st.final == nil && e.Attempt.Attempt > st.attempts {
 			st.attempts = e.Attempt.Attempt
@@ -168,7 +173,11 @@ func (m *message) repeatInMemory(accepted int64, horizon time.Duration) int64 {
 // refusals counts the outcomes of a send that carried code and left it open.
 func (m *message) refusals(accepted int64, code int32) (n int) {
 	for _, e := range m.entries {
-		if e.accepted == accepted && e.Class == schemas.OutcomeRetry && e.ErrorCode == code {
+		switch {
+		case e.accepted != accepted || e.ErrorCode != code:
+		case e.sum:
+			n += e.refused
+		case e.Class == schemas.OutcomeRetry:
 			n++
 		}
 	}
@@ -178,7 +187,11 @@ func (m *message) refusals(accepted int64, code int32) (n int) {
 // notSent counts the calls of a send that never left.
 func (m *message) notSent(accepted int64) (n int) {
 	for _, e := range m.entries {
-		if e.accepted == accepted && e.Class == schemas.OutcomeNotSent {
+		switch {
+		case e.accepted != accepted:
+		case e.sum:
+			n += e.unsent
+		case e.Class == schemas.OutcomeNotSent:
 			n++
 		}
 	}

@@ -13,12 +13,16 @@ import (
 type Partition struct {
 	cfg      Config
 	messages map[key]*message
-	past     map[key]past // messages that are over
-	aged     []aged       // both, in the order in which they were met, for pruning
+	past     map[key]past    // messages that are over
+	resting  map[key]resting // messages that lie in a lane
+	aged     []aged          // all of them, in the order in which they were met, for pruning
 	senders  map[string]*sender
 	stops    map[string]schemas.Stop // set here and maybe not yet in the register
+	flight   int                     // claims and calls under way
+	crowded  []*sender               // numbers without any that wait for room
 	timers   timers
-	since    time.Time // every attempt appended from here on is in messages or past
+	number   int       // of the partition, as attempts tell
+	since    time.Time // every attempt appended from here on is in messages, past or resting
 	reading  []*work   // wait for a ReadBack
 	caughtUp bool
 	draining bool
@@ -32,7 +36,7 @@ type Partition struct {
 // New returns an empty Partition; it opens nothing.
 func New(cfg Config) *Partition {
 	return &Partition{
-		cfg: cfg, messages: make(map[key]*message), past: make(map[key]past), senders: make(map[string]*sender),
+		cfg: cfg, messages: make(map[key]*message), past: make(map[key]past), resting: make(map[key]resting), senders: make(map[string]*sender),
 		stops: make(map[string]schemas.Stop), since: cfg.Since,
 	}
 }
@@ -110,7 +114,9 @@ func (p *Partition) performed(now time.Time, e Effect, result any) {
 		made, _ := result.(*schemas.Copy)
 		p.copied(now, w, e, made)
 	case ReadBack:
-		p.readBack(now, e, result.([]pipeline.Record))
+		p.readBack(now, e, result.(Older))
+	case Reread:
+		p.reread(now, w, result.(pipeline.Record))
 	case Recall:
 		p.recalled(now, result.(pipeline.Record))
 	}
@@ -181,9 +187,15 @@ func (p *Partition) begin(now time.Time, m *message, s *send, record schemas.Rou
 func (p *Partition) reaches(w *work) time.Time { return w.routed.AcceptedAt.Add(-p.cfg.Horizon) }
 
 // readBack puts older attempts where they belong and goes on with those that waited for them.
-func (p *Partition) readBack(now time.Time, e ReadBack, records []pipeline.Record) {
-	for _, r := range records {
-		p.fold(now, r)
+func (p *Partition) readBack(now time.Time, e ReadBack, older Older) {
+	for _, r := range older.Records {
+		if m, e, ok := p.fold(now, r); ok {
+			p.former(m, e)
+		}
+	}
+	if older.Next > 0 {
+		p.do(ReadBack{From: e.From, To: e.To, Next: older.Next})
+		return
 	}
 	p.since = e.From // prune has let it stand meanwhile
 	p.keepAll(now)
@@ -212,19 +224,30 @@ func (p *Partition) attempt(now time.Time, r pipeline.Record) {
 	}
 	s := m.send(e.accepted)
 	switch {
-	case s == nil && e.Class.Final(): // of a former owner, which may not have concluded it
-		if final := m.stand(e.accepted, p.cfg.Horizon).final; final != nil && final.ClaimID != "" {
-			m.reduce(e.accepted, *final)
-		}
 	case s == nil:
+		p.former(m, e)
 	case s.live != nil:
 		p.logged(now, s.live, e)
 	case s.parked.Topic != "" && e.Class.Final():
 		p.recall(s)
+	default:
+		p.retire(m)
 	}
 	if p.caughtUp && e.Class == schemas.OutcomeSent {
 		p.late(m, e)
 	}
+}
+
+// former keeps little of what a former owner wrote of a message that was not met here: of one that ended, which that owner
+// may not have concluded, where its outcome stands. An outcome without a claim is kept whole, since a claim before it, when
+// it is read back, would undo it.
+func (p *Partition) former(m *message, e entry) {
+	if e.Class.Final() && m.send(e.accepted) == nil {
+		if final := m.stand(e.accepted, p.cfg.Horizon).final; final != nil && !final.over && final.ClaimID != "" {
+			m.compact(e.accepted, *final)
+		}
+	}
+	p.retire(m)
 }
 
 // fold inserts one record of attempts; false when it cannot be read or stands there already.
@@ -240,6 +263,7 @@ func (p *Partition) fold(now time.Time, r pipeline.Record) (*message, entry, boo
 		p.retire(m)
 		return nil, entry{}, false
 	}
+	p.number = r.Partition
 	p.observe(now, m, e)
 	return m, e, true
 }

@@ -2,6 +2,7 @@ package deliver
 
 import (
 	"hash/fnv"
+	"slices"
 	"time"
 
 	"github.com/whatsapplink/cloud/schemas"
@@ -23,31 +24,42 @@ type past struct {
 	offset   int64 // of the final outcome
 	at       int64 // append time of it, Unix milliseconds
 	source   origin
-	unknown  bool // whether it ended as unknown, which evidence may still move up
+	class    uint8 // of the final outcome, in finals: evidence may still move unknown up
+	former   bool  // not concluded by this owner
 }
 
-// Stand-ins for the outcomes of concluded sends: only their class is still asked for.
-var (
-	endedUnknown = &schemas.Attempt{Class: schemas.OutcomeUnknown}
-	ended        = &schemas.Attempt{Class: schemas.OutcomeSent}
-)
+// finals stand in for final outcomes of which only the class is kept.
+var finals = func() (all []*schemas.Attempt) {
+	for _, c := range []schemas.AttemptClass{
+		schemas.OutcomeSent, schemas.OutcomeFailed, schemas.OutcomeExpired, schemas.OutcomeSuppressed, schemas.OutcomeUnknown,
+	} {
+		all = append(all, &schemas.Attempt{Class: c})
+	}
+	return all
+}()
+
+// finalOf returns the number of a final class in finals.
+func finalOf(c schemas.AttemptClass) int {
+	return slices.IndexFunc(finals, func(a *schemas.Attempt) bool { return a.Class == c })
+}
+
+// stub says that only the class of a final outcome was kept.
+func (e *entry) stub() bool { return slices.Contains(finals, e.Attempt) }
 
 // message brings a past message back as it was.
 func (o past) message(k key) *message {
-	e := entry{offset: o.offset, at: time.UnixMilli(o.at).UTC(), accepted: o.accepted, source: o.source, over: true, Attempt: ended}
-	if o.unknown {
-		e.Attempt = endedUnknown
+	m := &message{key: k, entries: []entry{{
+		offset: o.offset, at: time.UnixMilli(o.at).UTC(), accepted: o.accepted, source: o.source, over: true, Attempt: finals[o.class],
+	}}}
+	if !o.former {
+		m.sends = []*send{{accepted: o.accepted, source: o.source, done: true}}
 	}
-	return &message{key: k, entries: []entry{e}, sends: []*send{{accepted: o.accepted, source: o.source, done: true}}}
+	return m
 }
 
-// compact keeps of a send concluded by this owner only that it is over.
+// compact keeps of a send that is over only that it is.
 func (m *message) compact(accepted int64, final entry) {
-	if final.Class == schemas.OutcomeUnknown {
-		final.Attempt = endedUnknown
-	} else {
-		final.Attempt = ended
-	}
+	final.Attempt = finals[finalOf(final.Class)]
 	m.reduce(accepted, final)
 }
 
@@ -67,18 +79,24 @@ func (m *message) reduce(accepted int64, final entry) {
 	m.entries = kept
 }
 
-// retire makes a message past if nothing more is to come of it.
+// retire makes a message past if nothing more is to come of it, and lays it to rest if nothing is before its turn in a lane.
 func (p *Partition) retire(m *message) {
-	if len(m.entries) != 1 || len(m.sends) != 1 || p.messages[m.key] != m {
+	if r, ok := m.rest(p.cfg.Horizon); ok && p.messages[m.key] == m {
+		delete(p.messages, m.key)
+		p.resting[m.key] = r
 		return
 	}
-	e, s := &m.entries[0], m.sends[0]
-	if !e.over || !s.done || s.accepted != e.accepted || m.busy(p.cfg.Horizon) {
+	if len(m.entries) != 1 || len(m.sends) > 1 || p.messages[m.key] != m || m.busy(p.cfg.Horizon) {
+		return
+	}
+	e := &m.entries[0]
+	if !e.over || !e.stub() || (len(m.sends) == 1 && (!m.sends[0].done || m.sends[0].accepted != e.accepted)) {
 		return
 	}
 	delete(p.messages, m.key)
 	p.past[m.key] = past{
-		accepted: e.accepted, offset: e.offset, at: e.at.UnixMilli(), source: e.source, unknown: e.Class == schemas.OutcomeUnknown,
+		accepted: e.accepted, offset: e.offset, at: e.at.UnixMilli(), source: e.source,
+		class: uint8(finalOf(e.Class)), former: len(m.sends) == 0,
 	}
 }
 
@@ -89,6 +107,9 @@ func (p *Partition) known(k key) *message {
 	}
 	if o, ok := p.past[k]; ok {
 		return o.message(k)
+	}
+	if r, ok := p.resting[k]; ok {
+		return r.message(k)
 	}
 	return nil
 }
@@ -101,9 +122,12 @@ func (p *Partition) message(k key, at time.Time) *message {
 		p.aged = append(p.aged, aged{k, at.UnixMilli()})
 	}
 	if p.messages[k] != m {
-		m.since = p.since
+		if _, rested := p.resting[k]; !rested {
+			m.since = p.since
+		}
 		p.messages[k] = m
 		delete(p.past, k)
+		delete(p.resting, k)
 	}
 	return m
 }
@@ -116,6 +140,9 @@ type aged struct {
 
 // pruneSlack is how much later than it might a message is looked at, so that most have ended by then.
 const pruneSlack = 10 * time.Minute
+
+// pruneAtOnce bounds how long a step looks at what has aged.
+const pruneAtOnce = 1000
 
 // longestLane is how long what lay in a lane at the start may take to come.
 func longestLane() time.Duration { return Lanes[len(Lanes)-1].Delay }
@@ -130,7 +157,7 @@ func (p *Partition) prune(now time.Time) {
 		return
 	}
 	oldest := now.Add(-p.cfg.Horizon - longestLane())
-	for len(p.aged) > 0 && p.aged[0].at < oldest.Add(-pruneSlack).UnixMilli() {
+	for n := 0; n < pruneAtOnce && len(p.aged) > 0 && p.aged[0].at < oldest.Add(-pruneSlack).UnixMilli(); n++ {
 		a := p.aged[0]
 		p.aged = p.aged[1:]
 		m := p.known(a.key)
@@ -147,6 +174,7 @@ func (p *Partition) prune(now time.Time) {
 		}
 		delete(p.messages, a.key)
 		delete(p.past, a.key)
+		delete(p.resting, a.key)
 		if !last.Before(p.since) {
 			p.since = last.Add(time.Millisecond) // the resolution of append times
 		}

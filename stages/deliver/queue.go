@@ -19,6 +19,7 @@ type sender struct {
 	queued     int
 	flight     int  // claims and calls under way
 	asleep     bool // waits for its turn; a timer wakes it
+	crowded    bool // waits in Partition.crowded
 }
 
 // recipient is one person as one number sees them: messages go in order, one in flight.
@@ -182,8 +183,8 @@ func (p *Partition) run(now time.Time, s *sender) {
 			p.advance(now, w)
 			continue
 		}
-		if s.flight >= flight {
-			return // the next answer runs it again
+		if !p.room(s) {
+			return
 		}
 		if wait := s.limiter.take(now); wait > 0 {
 			s.asleep = true
@@ -195,6 +196,19 @@ func (p *Partition) run(now time.Time, s *sender) {
 		r.pair.take(now)
 		p.claim(now, w)
 	}
+}
+
+// room says whether a number may have one more call under way: at most as many as are left to all others together. So
+// however many numbers are slow, as many calls as each of them has stay free for those that are not.
+func (p *Partition) room(s *sender) bool {
+	if s.flight < min(flight, flightOfAll-p.flight) {
+		return true
+	}
+	if s.flight == 0 && !s.crowded { // no answer of its own will run it again
+		s.crowded = true
+		p.crowded = append(p.crowded, s)
+	}
+	return false
 }
 
 // leave takes a queued message out of its recipient's queue.
@@ -218,7 +232,13 @@ func (p *Partition) release(now time.Time, w *work) {
 	w.recipient = nil
 	r.busy = false
 	r.sender.flight--
+	p.flight--
 	p.refresh(now, r)
+	if len(p.crowded) > 0 {
+		first := p.crowded[0]
+		first.crowded, p.crowded = false, p.crowded[1:]
+		p.run(now, first)
+	}
 	p.run(now, r.sender)
 }
 

@@ -376,14 +376,21 @@ func (w *world) do(o *owner, e Effect) (any, time.Duration) {
 		w.rejects++
 	case Recall:
 		return w.topics[e.At.Topic][e.At.Offset], ack
+	case Reread:
+		return w.topics[e.At.Topic][e.At.Offset], ack
 	case ReadBack:
-		var back []pipeline.Record
+		var older Older
 		for _, r := range w.topics[TopicAttempts] {
-			if !r.AppendedAt.Before(e.From) && r.AppendedAt.Before(e.To) {
-				back = append(back, r)
+			if r.AppendedAt.Before(e.From) || !r.AppendedAt.Before(e.To) || r.Offset < e.Next {
+				continue
 			}
+			if len(older.Records) == 3 { // few, so that parts follow each other
+				older.Next = r.Offset
+				break
+			}
+			older.Records = append(older.Records, r)
 		}
-		return back, ack
+		return older, ack
 	}
 	return nil, ack
 }

@@ -66,14 +66,15 @@ func (p *Partition) settleUp(w *work) {
 	}
 	p.next.Finished = append(p.next.Finished, w.from...)
 	w.from = nil
-	if w.send == nil || w.send.live != w {
-		return
+	if w.send != nil && w.send.live == w {
+		w.send.live = nil
+		if w.send.parked.Topic != "" && w.msg.stand(w.send.accepted, p.cfg.Horizon).final != nil {
+			p.recall(w.send) // it settled while it was being parked
+		}
 	}
-	w.send.live = nil
-	if w.send.parked.Topic != "" && w.msg.stand(w.send.accepted, p.cfg.Horizon).final != nil {
-		p.recall(w.send) // it settled while it was being parked
+	if w.msg != nil {
+		p.retire(w.msg)
 	}
-	p.retire(w.msg)
 }
 
 // recall fetches a parked message that has settled, so that it is copied now and not when its turn comes.
@@ -100,6 +101,8 @@ func (p *Partition) advance(now time.Time, w *work) {
 		p.repeated(now, w, time.UnixMicro(st.repeatOf).UTC())
 	case logged && source != w.send.source:
 		p.repeated(now, w, w.routed.AcceptedAt)
+	case st.final != nil && st.final.stub():
+		p.do(Reread{At: pipeline.Position{Topic: TopicAttempts, Partition: p.number, Offset: st.final.offset}, w: w})
 	case st.final != nil:
 		p.conclude(now, w, st.final)
 	case len(st.open) > 0:
@@ -213,6 +216,20 @@ func (p *Partition) conclude(now time.Time, w *work, final *entry) {
 	}
 	c.Plain, w.plain, w.answer = w.plain, nil, nil
 	p.do(c)
+}
+
+// reread goes on with a message that ended under a former owner, of whose outcome only the class was kept.
+func (p *Partition) reread(now time.Time, w *work, r pipeline.Record) {
+	final := w.msg.stand(w.send.accepted, p.cfg.Horizon).final
+	outcome := *final
+	if a, err := schemas.Attempts.Decode(r.Value); err == nil && a.Identity == w.routed.Identity {
+		outcome.Attempt = &a
+	} else { // gone from the log: what was kept has to do
+		o := w.attempt(0, "")
+		o.Class = final.Class
+		outcome.Attempt = &o
+	}
+	p.conclude(now, w, &outcome)
 }
 
 func (p *Partition) copied(now time.Time, w *work, c Copy, made *schemas.Copy) {

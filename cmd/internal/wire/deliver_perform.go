@@ -35,7 +35,9 @@ func (d *deliverPart) perform(ctx context.Context, effect deliver.Effect) (any, 
 	case deliver.Reject:
 		return nil, d.reject(ctx, e)
 	case deliver.ReadBack:
-		return d.readBack(ctx, e.From, e.To)
+		return d.readBack(ctx, e)
+	case deliver.Reread:
+		return d.recall(ctx, e.At)
 	case deliver.Recall:
 		return d.recall(ctx, e.At)
 	}

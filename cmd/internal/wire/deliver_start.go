@@ -8,13 +8,14 @@ import (
 
 	"github.com/whatsapplink/cloud/pipeline"
 	"github.com/whatsapplink/cloud/schemas"
+	"github.com/whatsapplink/cloud/stages/deliver"
 )
 
 const (
 	// pacingMemory is how far back attempts tell of what pairs still owe.
 	pacingMemory = 10 * time.Minute
-	// scanAtMost bounds how many parked records are decoded for their age; with more, a whole delivery window is read back.
-	scanAtMost = 200_000
+	// readBackAtMost bounds how many older attempts are in memory at once.
+	readBackAtMost = 10_000
 )
 
 // deliverPart is one partition's share of a deliverer.
@@ -29,7 +30,6 @@ type deliverPart struct {
 func (d *deliverPart) start(ctx context.Context, lanes []pipeline.Source) (since time.Time, offset int64, err error) {
 	now := time.Now()
 	oldest := now.Add(d.cfg.Horizon - max(d.cfg.Horizon, pacingMemory))
-	seen := 0
 	for i, lane := range lanes {
 		cluster := d.process.Cluster
 		src := cluster.Tail(lane.Topic(), d.number, lane.Committed())
@@ -37,9 +37,6 @@ func (d *deliverPart) start(ctx context.Context, lanes []pipeline.Source) (since
 			return Scan(ctx, src, func(r pipeline.Record) error {
 				if i > 0 {
 					d.lies(r, 1)
-				}
-				if seen++; seen > scanAtMost {
-					return nil
 				}
 				if m, err := schemas.Routeds.Decode(r.Value); err == nil && m.AcceptedAt.Before(oldest) {
 					oldest = m.AcceptedAt
@@ -50,9 +47,6 @@ func (d *deliverPart) start(ctx context.Context, lanes []pipeline.Source) (since
 		if err != nil {
 			return since, 0, err
 		}
-	}
-	if seen > scanAtMost {
-		oldest = now.Add(-24 * time.Hour)
 	}
 	since = oldest.Add(-d.cfg.Horizon)
 	err = pipeline.Retry(ctx, pipeline.Backoff{}, "find start of attempts", func(ctx context.Context) (err error) {
@@ -65,27 +59,32 @@ func (d *deliverPart) start(ctx context.Context, lanes []pipeline.Source) (since
 // errEnough ends a scan before the end of the log.
 var errEnough = errors.New("read far enough")
 
-// readBack reads older attempts, appended from one time up to another.
-func (d *deliverPart) readBack(ctx context.Context, from, to time.Time) ([]pipeline.Record, error) {
-	offset, err := d.process.Cluster.OffsetAt(ctx, Attempts, d.number, from)
-	if err != nil {
-		return nil, err
+// readBack reads a part of older attempts.
+func (d *deliverPart) readBack(ctx context.Context, e deliver.ReadBack) (older deliver.Older, err error) {
+	offset := e.Next
+	if offset == 0 {
+		if offset, err = d.process.Cluster.OffsetAt(ctx, Attempts, d.number, e.From); err != nil {
+			return older, err
+		}
 	}
-	var records []pipeline.Record
 	err = Scan(ctx, d.process.Cluster.Tail(Attempts, d.number, offset), func(r pipeline.Record) error {
-		if !r.AppendedAt.Before(to) {
+		switch {
+		case !r.AppendedAt.Before(e.To):
+			return errEnough
+		case len(older.Records) == readBackAtMost:
+			older.Next = r.Offset
 			return errEnough
 		}
-		records = append(records, r)
+		older.Records = append(older.Records, r)
 		return nil
 	})
 	if errors.Is(err, errEnough) {
 		err = nil
 	}
-	return records, err
+	return older, err
 }
 
-// recall reads one parked record; without a value when it is gone.
+// recall reads one record; without a value when it is gone.
 func (d *deliverPart) recall(ctx context.Context, at pipeline.Position) (pipeline.Record, error) {
 	src := d.process.Cluster.Tail(at.Topic, at.Partition, at.Offset)
 	records, err := fetchFor(ctx, src, 5*time.Second)
