@@ -55,7 +55,9 @@ func (p *Partition) judge(now time.Time, w *work, e entry) {
 		claimed := event(&w.routed, schemas.KindClaimed, e.at)
 		claimed.Attempt, claimed.Detail = w.claim.Attempt, w.claim.ClaimID
 		p.do(Emit{Events: []schemas.Event{claimed}, w: w})
-		p.do(Dial{Routed: w.routed, Claim: *w.claim, Deadline: w.claimedAt.Add(ClaimLife), w: w})
+		p.do(Dial{
+			Routed: w.routed, Claim: *w.claim, ClaimedAt: w.claimedAt, Deadline: earlier(w.claimedAt.Add(ClaimLife), w.routed.ExpiresAt), w: w,
+		})
 	}
 }
 

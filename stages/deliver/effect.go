@@ -22,13 +22,14 @@ type AppendOutcome struct {
 	w       *work
 }
 
-// Dial opens the payload and calls the Cloud API under Claim, unless Deadline (on the monotonic clock) is over by then.
-// It is never repeated once a byte of the request may have left. Result: Answer.
+// Dial opens the payload and calls the Cloud API under Claim, unless Deadline is over by then: the claim's life, on the
+// monotonic clock, or the message's, whichever is shorter. It is never repeated once a byte of the request may have left. Result: Answer.
 type Dial struct {
-	Routed   schemas.Routed
-	Claim    schemas.Attempt
-	Deadline time.Time
-	w        *work
+	Routed    schemas.Routed
+	Claim     schemas.Attempt
+	ClaimedAt time.Time
+	Deadline  time.Time
+	w         *work
 }
 
 // Park appends Routed to Lane. Result: pipeline.Position of the copy.

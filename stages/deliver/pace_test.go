@@ -180,6 +180,69 @@ func TestPriorityGoesBeforeAge(t *testing.T) {
 	}
 }
 
+func TestAuthenticationPassesABacklog(t *testing.T) {
+	// Goal: a one-time password does not wait behind a campaign, though most of that is parked. Method: 4,000 marketing
+	// messages to a number of 80 a second, a password a second later, and one while the lanes bring the rest back.
+	w := newWorld(t)
+	w.own()
+	for i := range 4000 {
+		w.route(fmt.Sprintf("m%d", i), as(schemas.Marketing))
+	}
+	asked := map[string]time.Time{}
+	for id, after := range map[string]time.Duration{"a1": time.Second, "a2": 25 * time.Second} {
+		w.after(after, func() {
+			asked[id] = w.now
+			w.route(id, as(schemas.Authentication))
+		})
+	}
+	w.run(5 * time.Minute)
+	for id, at := range asked {
+		i := slices.IndexFunc(w.calls, func(c call) bool { return c.MessageID == id })
+		if i < 0 || w.calls[i].at.Sub(at) > 200*time.Millisecond {
+			t.Errorf("%s waited: call %d of %d", id, i, len(w.calls))
+		}
+	}
+	if len(w.calls) != 4002 {
+		t.Errorf("%d calls", len(w.calls))
+	}
+}
+
+func TestManySlowNumbersLeaveRoom(t *testing.T) {
+	// Goal: G7 however many numbers are slow, and a number without room gets its turn. Method: thirty numbers whose calls
+	// take 5 s have more messages than a partition makes calls; one that is well sends among them as if alone.
+	w := newWorld(t)
+	for i := range 30 {
+		w.tenant.Senders = append(w.tenant.Senders, schemas.Sender{PhoneNumberID: fmt.Sprint(200 + i), Rate: 1000})
+	}
+	w.slow = func(c call) time.Duration {
+		if c.sender == "100" {
+			return w.took
+		}
+		return 5 * time.Second
+	}
+	o := w.own()
+	for i := range 30 * 60 {
+		w.route(fmt.Sprintf("slow%d", i), from(fmt.Sprint(200+i%30)))
+	}
+	w.after(2*time.Second, func() {
+		for i := range 20 {
+			w.route(fmt.Sprintf("good%d", i))
+		}
+	})
+	w.run(3 * time.Second)
+	for i := range 20 {
+		w.want(fmt.Sprintf("good%d", i), schemas.KindSent)
+	}
+	if len(w.calls) > flightOfAll+20 || len(w.calls) < flightOfAll/2 {
+		t.Errorf("%d calls in the first 3 s", len(w.calls))
+	}
+	w.run(2 * time.Minute)
+	if len(w.calls) != 30*60+20 || o.p.flight != 0 || len(o.p.crowded) != 0 {
+		t.Errorf("%d calls, %d under way, %d wait", len(w.calls), o.p.flight, len(o.p.crowded))
+	}
+	w.wantAllCommitted()
+}
+
 func TestOneSenderDelaysNoOther(t *testing.T) {
 	// Goal: G7. Method: one number never answers within its call, one is stopped, one is swamped; a fourth sends as if
 	// alone.

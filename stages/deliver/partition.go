@@ -17,9 +17,10 @@ type Partition struct {
 	resting  map[key]resting // messages that lie in a lane
 	aged     []aged          // all of them, in the order in which they were met, for pruning
 	senders  map[string]*sender
-	stops    map[string]schemas.Stop // set here and maybe not yet in the register
-	flight   int                     // claims and calls under way
-	crowded  []*sender               // numbers without any that wait for room
+	stops    map[string]schemas.Stop   // set here and maybe not yet in the register
+	flight   int                       // claims and calls under way
+	crowded  []*sender                 // numbers without any that wait for room
+	waiting  map[key][]pipeline.Record // callbacks whose claims were not read yet
 	timers   timers
 	number   int       // of the partition, as attempts tell
 	since    time.Time // every attempt appended from here on is in messages, past or resting
@@ -222,6 +223,9 @@ func (p *Partition) attempt(now time.Time, r pipeline.Record) {
 	if !ok {
 		return
 	}
+	if e.Class == schemas.Claim && len(p.waiting) > 0 {
+		p.claimRead(now, m.key)
+	}
 	s := m.send(e.accepted)
 	switch {
 	case s == nil:
@@ -233,7 +237,7 @@ func (p *Partition) attempt(now time.Time, r pipeline.Record) {
 	default:
 		p.retire(m)
 	}
-	if p.caughtUp && e.Class == schemas.OutcomeSent {
+	if e.Class == schemas.OutcomeSent { // also in a replay: who read it first may have died before it was told
 		p.late(m, e)
 	}
 }

@@ -238,6 +238,64 @@ func TestEvidenceAfterUnknownMovesTheStateUp(t *testing.T) {
 	w.wantAllCommitted()
 }
 
+func TestLateEvidenceIsToldThoughItsReaderDied(t *testing.T) {
+	// Goal: a state that moved up is told of, whoever lives. Method: the late outcome of a former owner after unknown; who reads
+	// it dies before the event is written, and a new owner reads the log.
+	w := newWorld(t)
+	w.tenant.SettleAfter = "5m"
+	w.door = func(call) Answer { return Answer{Phase: Ambiguous, Accepted: true} }
+	died := false
+	w.crash = func(_ int, after bool, e Effect) bool {
+		emit, ok := e.(Emit)
+		dies := ok && !after && !died && emit.Events[0].Reason == reasonLate
+		died = died || dies
+		return dies
+	}
+	w.own()
+	w.route("m1")
+	w.run(30 * time.Minute)
+	late := schemas.Attempt{
+		Identity: w.calls[0].Identity, Source: schemas.Coordinates{Topic: "requests"}, Attempt: 1, ClaimID: "late",
+		Class: schemas.OutcomeSent, SenderID: "100",
+	}
+	w.append(TopicAttempts, must(schemas.Attempts.Encode(&late)))
+	w.run(31 * time.Minute)
+	w.want("m1", schemas.KindUnknown)
+	w.own()
+	w.run(32 * time.Minute)
+	w.want("m1", schemas.KindUnknown, schemas.KindSent)
+	if !died {
+		t.Error("the reader did not die")
+	}
+	w.wantAllCommitted()
+}
+
+func TestCallbackBeforeItsClaimIsReadIsEvidence(t *testing.T) {
+	// Goal: a callback that outruns the reading of attempts is not lost: a former owner's call, made after this owner began.
+	// Method: the callback is read, then the claim, then the message; and a callback whose claim never comes is let go.
+	w := newWorld(t)
+	w.own()
+	m := routedAt(epoch, "m1")
+	w.callback(call{Identity: m.Identity, attempt: 1, sender: "100"}, "delivered", 0)
+	w.callback(call{Identity: routedAt(epoch, "other").Identity, attempt: 1, sender: "100"}, "delivered", 0)
+	w.run(time.Second)
+	if w.committed[TopicStatus] != 0 {
+		t.Error("the callback was let go at once")
+	}
+	claim := schemas.Attempt{
+		Identity: m.Identity, Source: m.Source, Attempt: 1, ClaimID: "former", Class: schemas.Claim, SenderID: "100", RecipientRef: []byte("ref"),
+	}
+	w.append(TopicAttempts, must(schemas.Attempts.Encode(&claim)))
+	w.route("m1", accepted(epoch))
+	w.run(2 * time.Second)
+	w.want("m1", schemas.KindSent)
+	if len(w.calls) != 0 {
+		t.Errorf("%d calls", len(w.calls))
+	}
+	w.run(3 * time.Minute)
+	w.wantAllCommitted()
+}
+
 func TestResendSendsOnceMore(t *testing.T) {
 	// Goal: a tenant that chose resend gets one more send, no sooner than the first can be over, and no third.
 	w := newWorld(t)

@@ -12,11 +12,11 @@ import (
 type sender struct {
 	id         string
 	limiter    *limiter
-	checkedAt  time.Time // when the configured rate was looked up last
-	slot       time.Time // when a message that comes new from routed would go
+	checkedAt  time.Time             // when the configured rate was looked up last
+	slots      [priorities]time.Time // when a message that comes new from routed would go
 	recipients map[string]*recipient
 	ready      recipients // who may get a message now
-	queued     int
+	queued     [priorities]int
 	flight     int  // claims and calls under way
 	asleep     bool // waits for its turn; a timer wakes it
 	crowded    bool // waits in Partition.crowded
@@ -115,21 +115,28 @@ func (p *Partition) enqueue(now time.Time, w *work) {
 	}
 	w.state, w.recipient = queued, s.recipient(string(w.routed.RecipientRef()))
 	w.recipient.queue = append(w.recipient.queue, w)
-	s.queued++
+	s.queued[w.priority()]++
 	p.remind(w, earlier(now.Add(overdueTime), w.routed.ExpiresAt))
 	p.refresh(now, w.recipient)
 	p.run(now, s)
 }
 
-// slotOf projects when a message will go. One that is new from routed goes behind all that came before it, parked ones
-// included; one back from a lane is itself among those and goes behind what is in memory.
+// slotOf projects when a message will go: behind those of its category's priority and of higher ones, and before all others,
+// which it pushes back. One that is new from routed goes behind all such that came before it, parked ones included; one back
+// from a lane is itself among those and goes behind what is in memory.
 func (p *Partition) slotOf(now time.Time, s *sender, w *work) time.Time {
 	turn := time.Duration(float64(time.Second) / (s.limiter.rate() * margin))
 	if w.back {
-		return now.Add(time.Duration(s.queued) * turn)
+		ahead := 0
+		for _, n := range s.queued[:w.priority()+1] {
+			ahead += n
+		}
+		return now.Add(time.Duration(ahead) * turn)
 	}
-	at := later(s.slot, now)
-	s.slot = at.Add(turn)
+	at := later(s.slots[w.priority()], now)
+	for i := w.priority(); i < priorities; i++ {
+		s.slots[i] = later(s.slots[i], now).Add(turn)
+	}
 	return at
 }
 
@@ -216,7 +223,7 @@ func (p *Partition) leave(now time.Time, w *work) {
 	r := w.recipient
 	if i := slices.Index(r.queue, w); i >= 0 {
 		r.queue = slices.Delete(r.queue, i, i+1)
-		r.sender.queued--
+		r.sender.queued[w.priority()]--
 	}
 	w.timer++
 	w.state = idle

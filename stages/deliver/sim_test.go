@@ -31,8 +31,9 @@ type world struct {
 	stops      map[string]schemas.Stop
 	suppressed map[string]bool
 
-	door    func(call) Answer // what Meta does with a call
-	took    time.Duration     // how long it takes
+	door    func(call) Answer        // what Meta does with a call
+	took    time.Duration            // how long it takes
+	slow    func(call) time.Duration // the same by call, nil for took
 	calls   []call
 	told    []schemas.Event
 	results []schemas.Outcome
@@ -355,7 +356,11 @@ func (w *world) do(o *owner, e Effect) (any, time.Duration) {
 	case AppendOutcome:
 		w.append(TopicAttempts, must(schemas.Attempts.Encode(&e.Attempt)))
 	case Dial:
-		return w.dial(e), w.took
+		took := w.took
+		if w.slow != nil {
+			took = w.slow(callOf(w.now, e))
+		}
+		return w.dial(e), took
 	case Park:
 		at := pipeline.Position{Topic: e.Lane, Offset: int64(len(w.topics[e.Lane]))}
 		w.due[at] = e.Routed.DueAt
@@ -395,13 +400,17 @@ func (w *world) do(o *owner, e Effect) (any, time.Duration) {
 	return nil, ack
 }
 
+func callOf(now time.Time, e Dial) call {
+	return call{
+		Identity: e.Routed.Identity, at: now, attempt: e.Claim.Attempt, sender: e.Routed.Sender, to: string(e.Routed.RecipientRef()),
+	}
+}
+
 func (w *world) dial(e Dial) Answer {
 	if !w.now.Before(e.Deadline) {
 		return Answer{Phase: NotSent, Reason: ReasonClaimOver}
 	}
-	c := call{
-		Identity: e.Routed.Identity, at: w.now, attempt: e.Claim.Attempt, sender: e.Routed.Sender, to: string(e.Routed.RecipientRef()),
-	}
+	c := callOf(w.now, e)
 	if !w.now.Before(e.Routed.ExpiresAt) {
 		w.t.Errorf("%s: called %v after its deadline", c.MessageID, w.now.Sub(e.Routed.ExpiresAt))
 	}

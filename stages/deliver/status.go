@@ -1,25 +1,73 @@
 package deliver
 
 import (
+	"container/heap"
+	"slices"
 	"time"
 
 	"github.com/whatsapplink/cloud/pipeline"
 	"github.com/whatsapplink/cloud/schemas"
 )
 
-// status takes a reduced callback: evidence for a claim without an outcome, or for a message that was given up as unknown,
-// else nothing (listen has told of it, except of sent).
+// earlyTime is how long a callback waits for its claim to be read: far longer than the reading of attempts lags.
+const earlyTime = 5 * time.Second
+
+// status takes a reduced callback. One whose claim must stand in attempts and was not read yet, as a former owner's may that
+// was made after this one began, waits for it.
 func (p *Partition) status(now time.Time, r pipeline.Record) {
 	s, err := schemas.Statuses.Decode(r.Value)
 	if err != nil {
 		p.reject(r, err)
 		return
 	}
+	k := keyOf(s.TenantID, s.MessageID)
+	if !p.early(p.known(k), &s) {
+		p.prove(r, &s)
+		return
+	}
+	if p.waiting == nil {
+		p.waiting = map[key][]pipeline.Record{}
+	}
+	p.waiting[k] = append(p.waiting[k], r)
+	heap.Push(&p.timers, timer{at: now.Add(earlyTime), status: &k})
+}
+
+// early says that memory, which has every attempt since p.since, does not know a callback's claim.
+func (p *Partition) early(m *message, s *schemas.Status) bool {
+	if s.AcceptedAt.Before(p.since) {
+		return false
+	}
+	return m == nil || !slices.ContainsFunc(m.entries, func(e entry) bool {
+		return e.accepted == s.AcceptedAt.UnixMicro() && (e.over || e.Attempt.Attempt >= s.Attempt)
+	})
+}
+
+// claimRead goes on with callbacks that waited for a claim.
+func (p *Partition) claimRead(now time.Time, k key) {
+	waiting := p.waiting[k]
+	delete(p.waiting, k)
+	for _, r := range waiting {
+		p.status(now, r)
+	}
+}
+
+// claimMissing takes the callbacks whose claim did not come as they are.
+func (p *Partition) claimMissing(k key) {
+	for _, r := range p.waiting[k] {
+		s, _ := schemas.Statuses.Decode(r.Value) // it was decoded before
+		p.prove(r, &s)
+	}
+	delete(p.waiting, k)
+}
+
+// prove takes a callback as evidence for a claim without an outcome, or for a message that was given up as unknown. Else it is
+// nothing (listen has told of it, except of sent).
+func (p *Partition) prove(r pipeline.Record, s *schemas.Status) {
 	done := &work{from: []pipeline.Position{r.Position}, over: true}
 	if m := p.known(keyOf(s.TenantID, s.MessageID)); m != nil {
 		st := m.stand(s.AcceptedAt.UnixMicro(), p.cfg.Horizon)
 		for _, c := range st.open {
-			if outcome, ok := evidence(c.Attempt, &s); ok {
+			if outcome, ok := evidence(c.Attempt, s); ok {
 				p.do(AppendOutcome{Attempt: outcome, w: done})
 			}
 		}

@@ -5,13 +5,15 @@ import (
 	"time"
 )
 
-// timer is one moment somebody waits for: a work (stale once its version moved on), a sender or a recipient.
+// timer is one moment somebody waits for: a work (stale once its version moved on), a sender, a recipient, or the callbacks
+// of a message.
 type timer struct {
 	at        time.Time
 	w         *work
 	version   int
 	sender    *sender
 	recipient *recipient
+	status    *key
 }
 
 // timers is a heap by time.
@@ -51,6 +53,8 @@ func (p *Partition) fire(now time.Time) {
 			t.recipient.timed = false
 			p.refresh(now, t.recipient)
 			p.run(now, t.recipient.sender)
+		case t.status != nil:
+			p.claimMissing(*t.status)
 		case t.w.timer == t.version:
 			p.expired(now, t.w)
 		}

@@ -43,6 +43,10 @@ type work struct {
 	over    bool // nothing is left to be decided
 }
 
+// priorities is how many there are; see priority.
+const priorities = 3
+
+// priority is a message's place among those of its number, 0 first.
 func (w *work) priority() int {
 	switch w.routed.Category {
 	case schemas.Authentication:

@@ -15,7 +15,7 @@ import (
 // call; after it nothing returns an error, because the effect would be repeated.
 func (d *deliverPart) dial(ctx context.Context, e deliver.Dial) (any, error) {
 	m := &e.Routed
-	d.metrics.claims.Observe((deliver.ClaimLife - time.Until(e.Deadline)).Seconds())
+	d.metrics.claims.Observe(time.Since(e.ClaimedAt).Seconds())
 	short, cancel := context.WithDeadline(ctx, e.Deadline)
 	defer cancel()
 	call, plain, reason, err := d.prepare(short, e)
@@ -36,7 +36,7 @@ func (d *deliverPart) dial(ctx context.Context, e deliver.Dial) (any, error) {
 		}
 		return deliver.Answer{Reason: deliver.ReasonClaimOver}, nil
 	}
-	if !time.Now().Before(e.Deadline) { // by the monotonic clock: the claim is over, others may act
+	if !time.Now().Before(e.Deadline) { // a claim that is over, by the monotonic clock: others may act
 		return deliver.Answer{Reason: deliver.ReasonClaimOver}, nil
 	}
 	a := d.api.Send(ctx, call)
