@@ -18,8 +18,9 @@ const (
 
 // keyedRun is one Run of a Keyed. Its fields belong to the goroutine of loop; the others talk to it by channels.
 type keyedRun[E any] struct {
-	k     *Keyed[E]
-	feeds map[partition]*feed
+	k        *Keyed[E]
+	feeds    map[partition]*feed
+	stepping string // name of a step
 
 	cancel    context.CancelFunc
 	work      *pool.ContextPool // feeds, effects and commits; its first error or panic ends all
@@ -45,6 +46,7 @@ func newKeyedRun[E any](ctx context.Context, k *Keyed[E]) (*keyedRun[E], error) 
 	r := &keyedRun[E]{
 		k:         k,
 		feeds:     make(map[partition]*feed),
+		stepping:  k.Name + " step",
 		stopped:   make(chan struct{}),
 		arrivals:  make(chan arrival),
 		performed: make(chan Performed[E]),
@@ -173,7 +175,7 @@ func (r *keyedRun[E]) arrive(a arrival) error {
 
 // step calls the reducer and does what its answer asks for.
 func (r *keyedRun[E]) step(in Input) error {
-	end := r.k.Metrics.begin(r.k.Name + " step")
+	end := r.k.Metrics.begin(r.stepping)
 	now := r.k.now()
 	var next Next[E]
 	p := panics.Try(func() { next = r.k.Step(now, in) })

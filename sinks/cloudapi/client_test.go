@@ -280,3 +280,72 @@ func TestARedirectIsNotFollowed(t *testing.T) {
 		t.Error("another host was dialled")
 	}
 }
+
+func TestNothingOfTheEnvironmentMovesACall(t *testing.T) {
+	// Goal: egress only to the configured host: a proxy named by the environment sees neither token nor content. Method: the
+	// transport has no proxy function, where net/http's own default has one. (The environment's proxy is never asked for loopback
+	// hosts, so a live proxy could not show it.)
+	if http.DefaultTransport.(*http.Transport).Proxy == nil {
+		t.Fatal("net/http no longer asks the environment: this test shows nothing")
+	}
+	client := newClient(t, Config{BaseURL: "https://graph.facebook.com", Connections: 1})
+	if client.http.Transport.(*http.Transport).Proxy != nil {
+		t.Error("the environment may name a proxy")
+	}
+	if client.http.Jar != nil {
+		t.Error("cookies are kept")
+	}
+}
+
+func TestBurstsOverHTTP2AreAnswered(t *testing.T) {
+	// Goal: over HTTP/2, with a hundred streams a connection as large sites allow, every call of a burst is answered, from a cold
+	// start on, over far fewer connections than calls. Method: two bursts; each call is held until as many as one connection takes
+	// are there.
+	const streams, calls = 100, 200
+	var barrier atomic.Pointer[sync.WaitGroup]
+	var there, spoken atomic.Int64
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		here := barrier.Load()
+		if there.Add(1) <= streams {
+			here.Done()
+		}
+		here.Wait()
+		_, _ = io.WriteString(w, accepted)
+	}))
+	server.EnableHTTP2 = true
+	server.Config.HTTP2 = &http.HTTP2Config{MaxConcurrentStreams: streams}
+	server.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, 0)
+	var seen sync.Map // connections on which HTTP/2 was spoken: surplus ones are closed in their handshakes
+	server.Config.ConnState = func(c net.Conn, s http.ConnState) {
+		if s == http.StateActive {
+			if _, again := seen.LoadOrStore(c, true); !again {
+				spoken.Add(1)
+			}
+		}
+	}
+	server.StartTLS()
+	defer server.Close()
+	roots := server.Client().Transport.(*http.Transport).TLSClientConfig.RootCAs
+	client := newClient(t, Config{BaseURL: server.URL, Connections: calls, TLS: &tls.Config{RootCAs: roots}})
+	for burst := range 2 {
+		barrier.Store(new(sync.WaitGroup))
+		barrier.Load().Add(streams)
+		there.Store(0)
+		var answered atomic.Int64
+		var all sync.WaitGroup
+		for range calls {
+			all.Go(func() {
+				if a := client.Send(t.Context(), message()); a.Phase == Answered && a.WAMID != "" {
+					answered.Add(1)
+				}
+			})
+		}
+		all.Wait()
+		if answered.Load() != calls {
+			t.Errorf("burst %d: %d of %d answered", burst, answered.Load(), calls)
+		}
+	}
+	if n := spoken.Load(); n > calls/4 {
+		t.Errorf("%d connections carried %d calls at once", n, calls)
+	}
+}
