@@ -34,7 +34,7 @@ func values[T, V any](name, kind string, value func(*T) V) column[T] {
 	}}
 }
 
-func (t *table[T]) insert() string {
+func (t *table[T]) sql() string {
 	sql := "INSERT INTO " + t.name + " ("
 	for i, c := range t.columns {
 		if i > 0 {
@@ -58,29 +58,44 @@ func newTarget[T any](db *DB, t table[T]) *target[T] {
 	for i, c := range t.columns {
 		types[i] = ch.ColumnNameAndType{Name: c.name, Type: c.kind}
 	}
-	return &target[T]{db: db, table: t, sql: t.insert(), types: types}
+	return &target[T]{db: db, table: t, sql: t.sql(), types: types}
 }
 
-// Write inserts the rows. A clickhouse-go batch counts as sent even when sending failed, perhaps after the server had
-// committed; so every try builds the batch anew from the rows, under the same token, and ClickHouse keeps it once.
-func (t *target[T]) Write(ctx context.Context, span pipeline.Span, rows []T) error {
-	if len(rows) == 0 {
+// rows are what one INSERT takes: the same at every call, some at a time.
+type rows[T any] interface {
+	chunks(yield func([]T) error) error
+}
+
+// whole is rows that are all there.
+type whole[T any] []T
+
+func (w whole[T]) chunks(yield func([]T) error) error { return yield(w) }
+
+// Write inserts the rows.
+func (t *target[T]) Write(ctx context.Context, span pipeline.Span, all []T) error {
+	if len(all) == 0 {
 		return nil
 	}
+	return t.insert(ctx, t.token(span, all), whole[T](all))
+}
+
+// insert tries until the rows are acknowledged. A clickhouse-go batch counts as sent even when sending failed, perhaps
+// after the server had committed; so every try builds the batch anew from the rows, under the same token, and ClickHouse
+// keeps it once.
+func (t *target[T]) insert(ctx context.Context, token string, all rows[T]) error {
 	effect := "insert into " + t.table.name
-	token := t.token(span, rows)
 	return pipeline.Retry(ctx, t.db.retry, effect, func(ctx context.Context) error {
-		return t.send(ctx, effect, token, rows)
+		return t.send(ctx, effect, token, all)
 	})
 }
 
 // token names the rows: where they came from, and their sum, so that a topic made anew, whose offsets start over, does
 // not look like a repeat.
-func (t *target[T]) token(span pipeline.Span, rows []T) string {
-	return fmt.Sprintf("%s/%s/%d/%d-%d/%016x", t.table.name, span.Topic, span.Partition, span.First, span.Next, t.table.sum(rows))
+func (t *target[T]) token(span pipeline.Span, all []T) string {
+	return fmt.Sprintf("%s/%s/%d/%d-%d/%016x", t.table.name, span.Topic, span.Partition, span.First, span.Next, t.table.sum(all))
 }
 
-func (t *target[T]) send(ctx context.Context, effect, token string, rows []T) error {
+func (t *target[T]) send(ctx context.Context, effect, token string, all rows[T]) error {
 	ctx, cancel := context.WithTimeout(ctx, insertBound)
 	defer cancel()
 	ctx = ch.Context(ctx, ch.WithColumnNamesAndTypes(t.types), ch.WithSettings(ch.Settings{
@@ -92,12 +107,18 @@ func (t *target[T]) send(ctx context.Context, effect, token string, rows []T) er
 		return classify(effect, err)
 	}
 	defer batch.Close()
-	for i, c := range t.table.columns {
-		if err := c.append(batch.Column(i), rows); err != nil {
-			return classify(effect, err)
+	err = all.chunks(func(some []T) error {
+		for i, c := range t.table.columns {
+			if err := c.append(batch.Column(i), some); err != nil {
+				return err
+			}
 		}
+		return nil
+	})
+	if err == nil {
+		err = batch.Send()
 	}
-	if err := batch.Send(); err != nil {
+	if err != nil {
 		return classify(effect, err)
 	}
 	return nil

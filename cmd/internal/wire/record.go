@@ -53,8 +53,13 @@ type RecordConfig struct {
 // Check names what single variables cannot show.
 func (c *RecordConfig) Check() []boot.Problem { return c.Keyless.check() }
 
-// recordLimits gather rows for a second: ClickHouse wants few, large inserts. Much larger ones were slower, and took too
-// much memory where a process owns twelve partitions: what the collector walks grows with the rows that wait.
+// eventLimits and eventLinger gather events for a second in all: first those of a partition, then those of all partitions
+// of the process, since ClickHouse wants few, large inserts. A batch as large as this means a backlog, and waits for none.
+var eventLimits = pipeline.Limits{Records: 5000, Bytes: 8 << 20, Linger: 700 * time.Millisecond}
+
+const eventLinger = 300 * time.Millisecond
+
+// recordLimits gather the rows of topics with little in them for a second.
 var recordLimits = pipeline.Limits{Records: 3000, Bytes: 4 << 20, Linger: time.Second}
 
 // refreshEvery is how often derived tables are recomputed for what was touched.
@@ -64,6 +69,7 @@ const refreshEvery = time.Second
 type recorder struct {
 	process *boot.Process
 	db      *clickhouse.DB
+	events  *clickhouse.Gatherer
 }
 
 // Record wires events, receipts, audit, suppressions -> ClickHouse.
@@ -72,7 +78,7 @@ func Record(p *boot.Process, cfg *RecordConfig) (boot.Service, error) {
 	if err != nil {
 		return boot.Service{}, err
 	}
-	r := &recorder{process: p, db: db}
+	r := &recorder{process: p, db: db, events: clickhouse.GatherEvents(db, eventLinger, eventLimits.Records)}
 	group := kafka.Group{
 		Cluster: p.Cluster, ID: "wl.record", Logger: p.Log,
 		Topics: topicsWith(p.Cluster, "", EventsT, ReceiptsT, AuditT, Suppressions), Own: r.own,
@@ -101,18 +107,33 @@ func (r *recorder) own(ctx context.Context, o *kafka.Owned) error {
 	case Suppressions:
 		return landing(r.process, schemas.Suppressions, nil, clickhouse.Suppressions(r.db)).Run(ctx, src)
 	default:
-		return landing(r.process, schemas.Events, clickhouse.Admit, clickhouse.Events(r.db)).Run(ctx, src)
+		return r.landEvents().Run(ctx, src)
 	}
 }
 
-// landing takes each record of ours that admit lets pass (nil: all) to a table, by reference, since rows are large and wait
-// for their batch. What does not decode or pass is no metadata of ours: it is counted and left, its topic keeps it.
+// landEvents takes events that Admit lets pass to their table, as the bytes they came in.
+func (r *recorder) landEvents() *pipeline.Batch[[]byte, []byte] {
+	return &pipeline.Batch[[]byte, []byte]{
+		Name: "record", Limits: eventLimits, Metrics: r.process.Metrics, Target: r.events, DeadLetters: notOurs[[]byte](r.process),
+		Decode: func(r pipeline.Record) ([]byte, error) { return r.Value, nil },
+		Step: func(value []byte) ([][]byte, error) {
+			e, err := schemas.Events.Decode(value)
+			if err != nil {
+				return nil, undecodable(err)
+			}
+			_, err = clickhouse.Admit(&e)
+			return [][]byte{value}, err
+		},
+	}
+}
+
+// landing takes each record of ours to a table, by reference, since rows are large and wait for their batch.
 func landing[T any](p *boot.Process, codec *schemas.Codec[T], admit pipeline.Stage[*T, *T], table pipeline.Target[T]) *pipeline.Batch[*T, *T] {
 	if admit == nil {
 		admit = func(v *T) ([]*T, error) { return []*T{v}, nil }
 	}
 	return &pipeline.Batch[*T, *T]{
-		Name: "record", Limits: recordLimits, Metrics: p.Metrics, Step: admit,
+		Name: "record", Limits: recordLimits, Metrics: p.Metrics, Step: admit, DeadLetters: notOurs[*T](p),
 		Decode: func(r pipeline.Record) (*T, error) {
 			v, err := codec.Decode(r.Value)
 			if err != nil {
@@ -127,9 +148,13 @@ func landing[T any](p *boot.Process, codec *schemas.Codec[T], admit pipeline.Sta
 			}
 			return table.Write(ctx, s, rows)
 		}),
-		DeadLetters: pipeline.TargetFunc[pipeline.DeadLetter[*T]](func(_ context.Context, s pipeline.Span, d []pipeline.DeadLetter[*T]) error {
-			p.Log.Error("records that are not ours", "topic", s.Topic, "partition", s.Partition, "count", len(d))
-			return nil
-		}),
 	}
+}
+
+// notOurs counts what does not decode or pass and leaves it: it is no metadata of ours, and its topic keeps it.
+func notOurs[In any](p *boot.Process) pipeline.Target[pipeline.DeadLetter[In]] {
+	return pipeline.TargetFunc[pipeline.DeadLetter[In]](func(_ context.Context, s pipeline.Span, d []pipeline.DeadLetter[In]) error {
+		p.Log.Error("records that are not ours", "topic", s.Topic, "partition", s.Partition, "count", len(d))
+		return nil
+	})
 }

@@ -1,0 +1,200 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	"github.com/whatsapplink/cloud/cmd/internal/deployment"
+	"github.com/whatsapplink/cloud/pipeline"
+	"github.com/whatsapplink/cloud/pipeline/kafka"
+	"github.com/whatsapplink/cloud/schemas"
+	"github.com/whatsapplink/cloud/sinks/clickhouse"
+)
+
+// What `bench record` asks of record and of the engine, on two cores with the broker beside it.
+const (
+	recordAloneFloor = 70_000 // events/s, a process that owns twelve partitions
+	freshRate        = 5_000  // events/s
+	freshWithin      = 2 * time.Second
+)
+
+// record measures record alone on a filled topic of twelve partitions, then how fresh the table is at a steady rate.
+func (w *world) record(ctx context.Context, n int) ([]figure, error) {
+	url, err := w.database(ctx, "alone")
+	if err != nil {
+		return nil, err
+	}
+	d, err := w.deploy(ctx, "record.", map[string]string{"WL_PARTITIONS": "12", "WL_WINDOWS": "24h,72h", "WL_CLICKHOUSE_URL": url})
+	if err != nil {
+		return nil, err
+	}
+	defer d.Close()
+	c := w.cluster("record.")
+	defer c.Close()
+	db, err := clickhouse.Open(clickhouse.Config{URL: url})
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = db.Close() }()
+	say("%d events", n)
+	if err := publish(ctx, c, n); err != nil {
+		return nil, err
+	}
+	say("record")
+	engine := ownCPU()
+	f, err := catchUp(ctx, d, c, "record", "events")
+	if err != nil {
+		return nil, err
+	}
+	f.what, f.floor = "record, 12 partitions in one process", recordAloneFloor
+	f.comment += fmt.Sprintf(", engine %.1f CPU µs/event", micros(ownCPU()-engine, n))
+	figures := []figure{f}
+	say("freshness")
+	fresh, err := freshness(ctx, d, c, db)
+	if err != nil {
+		return figures, err
+	}
+	figures = append(figures, fresh)
+	return figures, err
+}
+
+func micros(d time.Duration, n int) float64 { return float64(d.Microseconds()) / float64(n) }
+
+// told are the events of a message that goes well.
+var told = []schemas.Kind{schemas.KindAccepted, schemas.KindRouted, schemas.KindClaimed, schemas.KindSent, schemas.KindDelivered}
+
+// message makes the events of one message with a random id.
+func message(r *rand.Rand, n int, at time.Time) []schemas.Event {
+	random := func(size int) []byte {
+		b := make([]byte, size)
+		for i := range b {
+			b[i] = byte(r.Uint32())
+		}
+		return b
+	}
+	u, ref := random(16), random(16)
+	id := fmt.Sprintf("%x-%x-%x-%x-%x", u[:4], u[4:6], u[6:8], u[8:10], u[10:])
+	events := make([]schemas.Event, len(told))
+	for i, k := range told {
+		e := &events[i]
+		*e = schemas.Event{
+			Identity: schemas.Identity{TenantID: []string{"acme", "globex", "initech"}[n%3], MessageID: id, AcceptedAt: at.Truncate(time.Millisecond)},
+			Kind:     k, At: at.Add(time.Duration(i)*200*time.Millisecond + time.Duration(r.IntN(100_000))*time.Microsecond), Stage: "deliver",
+			Country: []string{"DE", "BR", "IN", "US"}[r.IntN(4)], Category: "utility", ContentType: "text", SizeClass: "256",
+			RecipientRef: ref, Window: "72h", Labels: map[string]string{"campaign": "autumn"}, PolicyVersion: "2026-11",
+		}
+		switch k {
+		case schemas.KindAccepted:
+			e.Stage, e.Detail = "validate", fmt.Sprintf("requests/%d/%d", n%12, n/12)
+		case schemas.KindRouted:
+			e.Stage = "route"
+		case schemas.KindClaimed:
+			e.Detail = fmt.Sprintf("%x", random(8))
+		case schemas.KindDelivered:
+			e.Stage, e.PricingCategory, e.At = "listen", "utility", e.At.Truncate(time.Second)
+			fallthrough
+		case schemas.KindSent:
+			e.ProviderRef = random(16)
+		}
+		if i >= 2 {
+			e.Attempt, e.SenderID, e.Region, e.Processor, e.TransferBasis, e.LatencyUS = 1, "106540352242922", "eu", "meta", "same_region", int64(r.IntN(80_000))
+		}
+	}
+	return events
+}
+
+// publish fills the topic events with n events.
+func publish(ctx context.Context, c *kafka.Cluster, n int) error {
+	r, now := rand.New(rand.NewPCG(1, 2)), time.Now().UTC()
+	for i := 0; i < n; i += 10_000 {
+		var outputs []pipeline.Output
+		for j := range 10_000 / len(told) {
+			for _, e := range message(r, i/len(told)+j, now.Add(time.Duration(i/len(told)+j)*time.Millisecond/10)) {
+				output, err := eventOutput(&e)
+				if err != nil {
+					return err
+				}
+				outputs = append(outputs, output)
+			}
+		}
+		if _, err := c.Log().Append(ctx, outputs); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func eventOutput(e *schemas.Event) (pipeline.Output, error) {
+	value, err := schemas.Events.Encode(e)
+	return pipeline.Output{Topic: "events", Partition: pipeline.AnyPartition, Key: []byte(e.MessageID), Value: value}, err
+}
+
+// freshness publishes events at a steady rate in beats of a tenth of a second and watches, in the table, when all events
+// of each beat are there. The beat's number is the attempt of its events.
+func freshness(ctx context.Context, d *deployment.Deployment, c *kafka.Cluster, db *clickhouse.DB) (f figure, err error) {
+	const beats, lead = 300, 50 // those of the lead are not counted: the group is being joined
+	p, err := d.Start("record", nil)
+	if err != nil {
+		return f, err
+	}
+	if err := p.Ready(ctx); err != nil {
+		return f, err
+	}
+	r := rand.New(rand.NewPCG(3, 4))
+	var acknowledged [beats + 1]time.Time
+	var late []time.Duration
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	start, cpu := time.Now(), time.Duration(0)
+	for beat := 1; len(late) < beats; {
+		if beat <= beats {
+			var outputs []pipeline.Output
+			for len(outputs) < freshRate/10 {
+				e := message(r, len(outputs), time.Now().UTC())[0]
+				e.Attempt = int32(beat)
+				output, err := eventOutput(&e)
+				if err != nil {
+					return f, err
+				}
+				outputs = append(outputs, output)
+			}
+			if _, err := c.Log().Append(ctx, outputs); err != nil {
+				return f, err
+			}
+			acknowledged[beat] = time.Now()
+			beat++
+		}
+		rows, err := db.Query(ctx, `SELECT count() FROM
+(SELECT attempt FROM events WHERE kind = 'accepted' AND attempt > 0 GROUP BY attempt HAVING count() = ?)`, freshRate/10)
+		if err != nil {
+			return f, err
+		}
+		var there int
+		if _, err := fmt.Sscan(rows.Values[0][0], &there); err != nil {
+			return f, err
+		}
+		for len(late) < there {
+			late = append(late, time.Since(acknowledged[len(late)+1]))
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return f, ctx.Err()
+		}
+	}
+	f.rate = float64(beats*freshRate/10) / time.Since(start).Seconds()
+	cpu, f.rss = p.Usage()
+	f.cpu = cpu / (beats * freshRate / 10)
+	late = late[lead:]
+	slices.Sort(late)
+	p99 := late[len(late)*99/100]
+	f.what = "freshness, steady"
+	f.comment = fmt.Sprintf("(p50 %s, p99 %s, at most %s)", late[len(late)/2].Round(time.Millisecond), p99.Round(time.Millisecond), freshWithin)
+	if p99 > freshWithin {
+		f.floor, f.comment = f.rate+1, "MISSED "+f.comment
+	}
+	return f, deployment.Stop(p)
+}

@@ -1,0 +1,174 @@
+package clickhouse
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/cespare/xxhash/v2"
+
+	"github.com/whatsapplink/cloud/pipeline"
+	"github.com/whatsapplink/cloud/schemas"
+)
+
+// Bounds of one INSERT that a Gatherer makes, beside the time it waits.
+const (
+	gatheredRows  = 50_000
+	gatheredBytes = 32 << 20
+)
+
+// insertsAtOnce lets one INSERT be encoded while the server takes another.
+const insertsAtOnce = 2
+
+// Gatherer inserts the events of all partitions of a process: ClickHouse wants few, large inserts. What is written while
+// others wait or are being inserted goes into one INSERT under one token, and each writer returns once that is
+// acknowledged. Events wait as the bytes of their records: so the collector has nothing to walk, and one that waits takes
+// a third of the memory.
+type Gatherer struct {
+	target *target[schemas.Event]
+	linger time.Duration
+	full   int
+	slots  chan struct{}
+
+	mu   sync.Mutex
+	open *gathering // takes more; nil for none
+}
+
+// gathering is one INSERT: the parts of its writers, end to end.
+type gathering struct {
+	parts   []part
+	rows    int
+	bytes   int
+	writers int
+	hurry   func() // ends the waiting for more
+	ctx     context.Context
+	cancel  context.CancelFunc // when no writer waits any more
+	done    chan struct{}
+	err     error
+}
+
+type part struct {
+	span   pipeline.Span
+	values [][]byte
+}
+
+// GatherEvents returns a Gatherer that waits for others at most linger, and not at all for a writer with full rows, which
+// lags behind.
+func GatherEvents(db *DB, linger time.Duration, full int) *Gatherer {
+	return &Gatherer{target: newTarget(db, eventsTable()), linger: linger, full: full, slots: make(chan struct{}, insertsAtOnce)}
+}
+
+// Write inserts events, each the value of its record, which Admit let pass. When ctx ends first they may be inserted all
+// the same.
+func (g *Gatherer) Write(ctx context.Context, span pipeline.Span, values [][]byte) error {
+	if len(values) == 0 {
+		return nil
+	}
+	joined := g.join(ctx, part{span, values})
+	select {
+	case <-joined.done:
+		return joined.err
+	case <-ctx.Done():
+		g.leave(joined)
+		return ctx.Err()
+	}
+}
+
+func (g *Gatherer) join(ctx context.Context, p part) *gathering {
+	size := 0
+	for _, v := range p.values {
+		size += len(v)
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if o := g.open; o != nil && (o.rows+len(p.values) > gatheredRows || o.bytes+size > gatheredBytes) {
+		o.hurry()
+		g.open = nil
+	}
+	if g.open == nil {
+		g.open = g.begin(ctx)
+	}
+	o := g.open
+	o.parts, o.rows, o.bytes, o.writers = append(o.parts, p), o.rows+len(p.values), o.bytes+size, o.writers+1
+	if len(p.values) >= g.full {
+		o.hurry()
+	}
+	return o
+}
+
+// begin opens a gathering. It outlives the writer that opened it: only when all have left is it given up.
+func (g *Gatherer) begin(ctx context.Context) *gathering {
+	o := &gathering{done: make(chan struct{})}
+	o.ctx, o.cancel = context.WithCancel(context.WithoutCancel(ctx))
+	hurried := make(chan struct{})
+	o.hurry = sync.OnceFunc(func() { close(hurried) })
+	go func() {
+		defer close(o.done)
+		defer o.cancel()
+		linger := time.NewTimer(g.linger)
+		defer linger.Stop()
+		select {
+		case <-linger.C:
+		case <-hurried:
+		}
+		g.slots <- struct{}{} // while none is free more may join
+		defer func() { <-g.slots }()
+		g.mu.Lock()
+		if g.open == o {
+			g.open = nil
+		}
+		g.mu.Unlock()
+		o.err = g.target.insert(o.ctx, o.token(), o)
+	}()
+	return o
+}
+
+func (g *Gatherer) leave(o *gathering) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if o.writers--; o.writers == 0 {
+		o.cancel()
+		o.hurry()
+		if g.open == o {
+			g.open = nil
+		}
+	}
+}
+
+// token names the rows as target.token does.
+func (o *gathering) token() string {
+	h := xxhash.New()
+	spans := make([]string, len(o.parts))
+	for i, p := range o.parts {
+		spans[i] = fmt.Sprintf("%s/%d/%d-%d", p.span.Topic, p.span.Partition, p.span.First, p.span.Next)
+		for _, v := range p.values {
+			_, _ = h.Write(v)
+		}
+	}
+	return fmt.Sprintf("events/%s/%016x", strings.Join(spans, ","), h.Sum64())
+}
+
+// chunk is how many events are decoded at a time.
+const chunk = 1024
+
+// chunks decodes the events, some at a time into the same memory.
+func (o *gathering) chunks(yield func([]schemas.Event) error) error {
+	events := make([]schemas.Event, 0, min(chunk, o.rows))
+	for _, p := range o.parts {
+		for _, v := range p.values {
+			e, err := schemas.Events.Decode(v)
+			if err != nil {
+				return fmt.Errorf("decode an event that was decoded before: %w", err)
+			}
+			if events = append(events, e); len(events) == cap(events) {
+				if err := yield(events); err != nil {
+					return err
+				}
+				events = events[:0]
+			}
+		}
+	}
+	return yield(events)
+}
