@@ -96,6 +96,8 @@ var classified = map[string]string{
 	"events.message_id":          "ULID, UUID or coordinates",
 	"events.detail":              "coordinates, due time, claim, copy or control id",
 	"events.labels":              "checked values of labels",
+	"repeats.message_id":         "ULID, UUID or coordinates",
+	"repeats.coordinates":        "coordinates",
 	"messages.message_id":        "ULID, UUID or coordinates",
 	"messages.labels":            "checked values of labels",
 	"audit.audit_id":             "ULID",

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	ch "github.com/ClickHouse/clickhouse-go/v2"
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 
 	"github.com/whatsapplink/cloud/pipeline"
 )
@@ -22,6 +23,9 @@ const (
 
 // refreshBound is the longest one refresh may take.
 const refreshBound = 6 * time.Minute
+
+//go:embed refresh_repeats.sql
+var refreshRepeats string
 
 //go:embed refresh_messages.sql
 var refreshMessages string
@@ -60,14 +64,33 @@ FROM refreshes`, []any{int(sweepEvery.Seconds()), int(sweepOverlap.Seconds()), i
 		return err
 	}
 	if touched > 0 {
+		if err := d.exec(ctx, "refresh repeats", wholeInserts, refreshRepeats, from.UTC()); err != nil {
+			return err
+		}
 		if err := d.exec(ctx, "refresh messages", wholeInserts, refreshMessages, from.UTC()); err != nil {
 			return err
 		}
-		if err := d.exec(ctx, "refresh delivery_hourly", wholeInserts, refreshHours, from.UTC()); err != nil {
+		if err := d.refreshHours(ctx, from.UTC()); err != nil {
 			return err
 		}
 	}
 	return d.exec(ctx, "note the refresh", nil, "INSERT INTO refreshes (through, sweep) VALUES (?, ?)", now.UTC(), sweep)
+}
+
+// refreshHours replaces the hours of messages recomputed since a time. Each run of hours is a statement of its own, whose
+// bounds let the engine read these hours alone.
+func (d *DB) refreshHours(ctx context.Context, since time.Time) error {
+	hours, err := list(ctx, d, "look for touched hours", `SELECT DISTINCT toStartOfHour(toDateTime(accepted_at, 'UTC')) AS hour
+FROM messages WHERE refreshed_at >= ? ORDER BY hour`, []any{since}, func(rows driver.Rows, hour *time.Time) error { return rows.Scan(hour) })
+	for len(hours) > 0 && err == nil {
+		n := 1
+		for n < len(hours) && hours[n].Equal(hours[n-1].Add(time.Hour)) {
+			n++
+		}
+		err = d.exec(ctx, "refresh delivery_hourly", wholeInserts, refreshHours, hours[0].UTC(), hours[n-1].UTC().Add(time.Hour))
+		hours = hours[n:]
+	}
+	return err
 }
 
 // Follow refreshes every interval until ctx ends (then nil), at most a fifth of the time: on a large database, or while

@@ -1,4 +1,4 @@
--- Hours of messages recomputed since the time given, each replaced whole.
+-- One run of hours, replaced whole.
 INSERT INTO delivery_hourly (hour, tenant_id, sender_id, country, category, content_type, state, reason, error_code, messages, sent,
     delivered, read, redacted, attempts, billable, repeats, refreshed_at)
 SELECT
@@ -14,6 +14,5 @@ SELECT
     sum(repeats) AS repeats,
     now64(6) AS refreshed_at
 FROM messages FINAL
-WHERE toStartOfHour(toDateTime(accepted_at, 'UTC')) IN
-    (SELECT toStartOfHour(toDateTime(accepted_at, 'UTC')) FROM messages WHERE refreshed_at >= ?)
+WHERE accepted_at >= ? AND accepted_at < ?
 GROUP BY hour, tenant_id, sender_id, country, category, content_type, state, reason, error_code

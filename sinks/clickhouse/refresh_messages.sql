@@ -1,20 +1,42 @@
 -- Messages that events inserted since the time given tell of, each from all its events. The state follows from the set of
 -- events, not from their order: the highest rank wins, else the latest open state. So sent < delivered < read < played,
 -- failed counts only while nothing says delivered, and evidence of a send settles unknown. A rejection by validate does
--- not count beside accepted; a send all of whose requests repeated events name by their coordinates is repeated.
+-- not count beside accepted; a send all of whose requests repeated events name by their coordinates is repeated. A repeated
+-- event carries the time of the first claim: the request it names is one of that message within the horizon (at most 24 h).
 INSERT INTO messages (tenant_id, message_id, accepted_at, state, final, final_at, routed_at, claimed_at, sent_at, delivered_at,
     read_at, redacted_at, redaction_due_at, attempts, parked, repeats, reason, error_code, latency_us, sender_id, region,
     processor, transfer_basis, country, category, content_type, size_class, template_ref, recipient_ref, window,
     pricing_category, billable, labels, copies, retain_until, refreshed_at)
-WITH events_of AS
+WITH new AS
+(
+    SELECT tenant_id, accepted_at, message_id, kind, detail FROM events
+    WHERE inserted_at >= ? AND kind NOT IN ('suspended', 'stopped', 'resumed')
+),
+touched AS
+(
+    SELECT tenant_id, accepted_at, message_id FROM new
+    UNION DISTINCT
+    SELECT tenant_id, accepted_at, message_id FROM events
+    WHERE kind = 'accepted' AND message_id IN (SELECT message_id FROM new WHERE kind = 'repeated')
+        AND (tenant_id, message_id, detail) IN (SELECT tenant_id, message_id, detail FROM new WHERE kind = 'repeated')
+        AND accepted_at >= (SELECT min(accepted_at) - INTERVAL 25 HOUR FROM new WHERE kind = 'repeated')
+        AND accepted_at <= (SELECT max(accepted_at) + INTERVAL 25 HOUR FROM new WHERE kind = 'repeated')
+),
+events_of AS
 (
     SELECT *, multiIf(
         kind = 'played', 10, kind = 'read', 9, kind = 'delivered', 8, kind = 'failed', 7, kind = 'sent', 6,
         kind = 'suppressed', 5, kind = 'expired', 4, kind = 'unknown', 3,
         kind = 'rejected' AND stage != 'validate', 2, kind = 'rejected', 1, 0) AS rank
     FROM events FINAL
-    WHERE kind NOT IN ('suspended', 'stopped', 'resumed') AND (tenant_id, message_id) IN
-        (SELECT tenant_id, message_id FROM events WHERE inserted_at >= ? AND kind NOT IN ('suspended', 'stopped', 'resumed'))
+    WHERE kind NOT IN ('suspended', 'stopped', 'resumed')
+        AND (tenant_id, accepted_at, message_id) IN (SELECT tenant_id, accepted_at, message_id FROM touched)
+),
+repeats_of AS
+(
+    SELECT tenant_id, message_id, groupUniqArray(coordinates) AS repeated FROM repeats
+    WHERE (tenant_id, message_id) IN (SELECT tenant_id, message_id FROM touched)
+    GROUP BY tenant_id, message_id
 ),
 sends AS
 (
@@ -59,9 +81,7 @@ sends AS
 ),
 told AS
 (
-    SELECT *, if(highest = 1 AND accepted > 0, 0, highest) AS top,
-        groupArrayArray(named) OVER (PARTITION BY tenant_id, message_id) AS repeated
-    FROM sends
+    SELECT *, if(highest = 1 AND accepted > 0, 0, highest) AS top FROM sends LEFT JOIN repeats_of USING (tenant_id, message_id)
 )
 SELECT tenant_id, message_id, accepted_at,
     multiIf(

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
 	"maps"
 	"net/http"
 	"os"
@@ -100,19 +101,28 @@ func (w *world) cluster(prefix string) *kafka.Cluster {
 
 // database makes a database of the engine and returns its URL.
 func (w *world) database(ctx context.Context, name string) (string, error) {
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, w.engine.URL(), strings.NewReader("CREATE DATABASE "+name))
-	if err != nil {
+	if err := w.sql(ctx, w.engine.URL(), "CREATE DATABASE "+name); err != nil {
 		return "", err
+	}
+	return strings.TrimSuffix(w.engine.URL(), embedded.Database) + name, nil
+}
+
+// sql runs a statement on a database of the engine.
+func (w *world) sql(ctx context.Context, url, sql string) error {
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, url, strings.NewReader(sql))
+	if err != nil {
+		return err
 	}
 	answer, err := http.DefaultClient.Do(r)
 	if err != nil {
-		return "", fmt.Errorf("create database: %w", err)
+		return fmt.Errorf("run a statement: %w", err)
 	}
-	_ = answer.Body.Close()
+	defer func() { _ = answer.Body.Close() }()
 	if answer.StatusCode != http.StatusOK {
-		return "", fmt.Errorf("create database: status %d", answer.StatusCode)
+		text, _ := io.ReadAll(answer.Body)
+		return fmt.Errorf("run a statement: status %d: %s", answer.StatusCode, text)
 	}
-	return strings.TrimSuffix(w.engine.URL(), embedded.Database) + name, nil
+	return nil
 }
 
 // say tells on standard error what is going on.

@@ -1,5 +1,7 @@
 -- Events, each once in effect. The sorting key is the identity of an event and holds no time of processing, nor does the
 -- partition, so that repeats collapse wherever they meet; among repeats the earliest `at` wins (version falls as at rises).
+-- accepted_at stands before message_id, whose order is random: so what is inserted together lies together, and neither a
+-- merge, nor FINAL, nor a refresh of what is recent walks the whole table. A message is found by the index on its id.
 CREATE TABLE IF NOT EXISTS events
 (
     tenant_id         LowCardinality(String) COMMENT 'Business that sends; unknown where a rejected request named none that exists',
@@ -38,11 +40,25 @@ CREATE TABLE IF NOT EXISTS events
     retain_until      DateTime('UTC') DEFAULT toDateTime(at, 'UTC') + toIntervalDay(400) COMMENT 'The row is removed after this' CODEC(Delta, ZSTD(1)),
     version           UInt64 MATERIALIZED toUInt64(9223372036854775807 - toUnixTimestamp64Micro(at)) COMMENT 'Highest for the earliest at, which therefore wins among repeats' CODEC(Delta, ZSTD(1)),
     INDEX inserted_at_minmax inserted_at TYPE minmax GRANULARITY 1,
+    INDEX message_id_bloom message_id TYPE bloom_filter(0.001) GRANULARITY 1,
     INDEX recipient_ref_bloom recipient_ref TYPE bloom_filter(0.01) GRANULARITY 4
 )
 ENGINE = ReplacingMergeTree(version)
 PARTITION BY toYYYYMM(accepted_at)
-ORDER BY (tenant_id, message_id, accepted_at, kind, attempt, detail)
+ORDER BY (tenant_id, accepted_at, message_id, kind, attempt, detail)
 TTL retain_until DELETE
 SETTINGS non_replicated_deduplication_window = 10000
 COMMENT 'Every event once in effect (read with FINAL); metadata only';
+
+-- Requests that repeated an id, out of events: few, and looked up by message, which events are not ordered by.
+CREATE TABLE IF NOT EXISTS repeats
+(
+    tenant_id         LowCardinality(String) COMMENT 'Business that sends',
+    message_id        String COMMENT 'Identity of the message, with the tenant' CODEC(ZSTD(1)),
+    coordinates       String COMMENT 'Topic, partition and offset of the request that repeated the id' CODEC(ZSTD(1)),
+    retain_until      DateTime('UTC') COMMENT 'The row is removed after this' CODEC(Delta, ZSTD(1))
+)
+ENGINE = ReplacingMergeTree
+ORDER BY (tenant_id, message_id, coordinates)
+TTL retain_until DELETE
+COMMENT 'Requests that repeated an id, for the refreshes (read with FINAL)';

@@ -38,11 +38,11 @@ CREATE TABLE IF NOT EXISTS messages
     retain_until      DateTime('UTC') COMMENT 'The row is removed after this' CODEC(Delta, ZSTD(1)),
     refreshed_at      DateTime64(6, 'UTC') COMMENT 'When the row was computed; the latest wins' CODEC(ZSTD(1)),
     INDEX refreshed_at_minmax refreshed_at TYPE minmax GRANULARITY 1,
-    INDEX accepted_at_minmax accepted_at TYPE minmax GRANULARITY 1
+    INDEX message_id_bloom message_id TYPE bloom_filter(0.001) GRANULARITY 1
 )
 ENGINE = ReplacingMergeTree(refreshed_at)
 PARTITION BY toYYYYMM(accepted_at)
-ORDER BY (tenant_id, message_id, accepted_at)
+ORDER BY (tenant_id, accepted_at, message_id)
 TTL retain_until DELETE
 COMMENT 'One row a send: latest state, times, attempts (read with FINAL)';
 
