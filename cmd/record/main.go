@@ -1,4 +1,4 @@
-// Command record lands events, receipts, audit and suppressions in ClickHouse.
+// Command record lands events, receipts, audit, suppressions and what tenants' records say of policy in ClickHouse.
 package main
 
 import (

@@ -114,3 +114,63 @@ func TestEventsOfOurStagesAreAdmitted(t *testing.T) {
 		refuse(t, name, e)
 	}
 }
+
+// Goal: no receipt, audit record, objection or setting of a tenant with what must not be in ClickHouse is admitted, and
+// those our stages write are. Method: one good record each, then each of its strings replaced by canaries.
+func TestEvidenceThatCouldHoldContentIsRefused(t *testing.T) {
+	receipt := schemas.Receipt{State: "expired", Lane: "delivered.72h", Bucket: noon, Deadline: noon, ObservedAt: noon, PolicyVersion: "2026-11",
+		Seeds: []schemas.SeedRef{{Topic: "keys.72h", SeedID: make([]byte, 16), AppendedAt: noon}}}
+	audit := schemas.AuditRecord{AuditID: id(1), Action: "content_shown", Actor: "ann@example.com", TenantID: "acme", MessageID: id(2), ControlID: id(3),
+		Purpose: "debug", IncidentID: "INC-20261126", Detail: "not_found", At: noon, ReadHash: make([]byte, 32), PolicyVersion: "2026-11"}
+	objection := schemas.Suppression{Scope: "recipient", TenantID: "acme", Ref: make([]byte, 16), Category: "marketing", State: "stop", EffectiveAt: noon, Source: "keyword"}
+	tenant := schemas.Tenant{TenantID: "acme", Status: "active", Region: "eu", DeliveryWindow: "24h", DiagnosticWindow: "72h", SettleAfter: "1h",
+		OnUnknown: "report", PolicyVersion: "2026-11"}
+	evidence(t, receipt, func(r *schemas.Receipt) error { _, err := AdmitReceipt(r); return err })
+	evidence(t, audit, func(a *schemas.AuditRecord) error { _, err := AdmitAudit(a); return err })
+	evidence(t, objection, func(s *schemas.Suppression) error { _, err := AdmitSuppression(s); return err })
+	evidence(t, tenant, func(v *schemas.Tenant) error { _, err := TenantPolicies(v, noon); return err })
+}
+
+func evidence[T any](t *testing.T, good T, admit func(*T) error) {
+	t.Helper()
+	if err := admit(&good); err != nil {
+		t.Errorf("%T: %v", good, err)
+	}
+	for i := range reflect.TypeOf(good).NumField() {
+		for _, canary := range []string{"Hello Ann, your code is 1234", "+4915112345678", "wamid.HBgMNDkxNTExMjM0NTY3OA=="} {
+			bad := good
+			f := reflect.ValueOf(&bad).Elem().Field(i)
+			switch {
+			case f.Kind() == reflect.String:
+				f.SetString(canary)
+			case f.Type() == reflect.TypeFor[[]byte]() && reflect.TypeOf(good).Field(i).Name != "RefsKey":
+				f.SetBytes([]byte(canary))
+			default:
+				continue
+			}
+			if admit(&bad) == nil {
+				t.Errorf("%T.%s = %q is admitted", good, reflect.TypeOf(good).Field(i).Name, canary)
+			}
+		}
+	}
+}
+
+// Goal: a tenant's record becomes one row a setting, from its own time on, or its append where it has none.
+func TestATenantsPolicyIsKept(t *testing.T) {
+	db := open(t)
+	tenant := schemas.Tenant{TenantID: "acme", Status: "active", Region: "eu", DeliveryWindow: "24h", DiagnosticWindow: "72h", PolicyVersion: "2026-11",
+		RetentionOverride: &schemas.Retention{Window: "168h"}}
+	for range 2 { // a record read twice
+		rows, err := TenantPolicies(&tenant, noon)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, r := range rows {
+			if err := Policies(db).Write(t.Context(), span(int64(i), int64(i+1)), []Policy{*r}); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	expect(t, db, "8", "SELECT count() FROM policy_history FINAL WHERE object = 'tenant' AND object_id = 'acme' AND effective_at = ?", noon)
+	expect(t, db, "168h", "SELECT value FROM policy_history FINAL WHERE setting = 'retention_override'")
+}

@@ -177,6 +177,8 @@ func TestTargetsMatchTheTables(t *testing.T) {
 	check(t, db, receiptsTable())
 	check(t, db, auditTable())
 	check(t, db, suppressionsTable())
+	check(t, db, policiesTable())
+	check(t, db, progressTable())
 }
 
 func check[T any](t *testing.T, db *DB, table table[T]) {

@@ -27,10 +27,11 @@ const insertsAtOnce = 2
 // acknowledged. Events wait as the bytes of their records: so the collector has nothing to walk, and one that waits takes
 // a third of the memory.
 type Gatherer struct {
-	target *target[schemas.Event]
-	linger time.Duration
-	full   int
-	slots  chan struct{}
+	target   *target[schemas.Event]
+	progress *target[part]
+	linger   time.Duration
+	full     int
+	slots    chan struct{}
 
 	mu   sync.Mutex
 	open *gathering // takes more; nil for none
@@ -51,18 +52,26 @@ type gathering struct {
 
 type part struct {
 	span   pipeline.Span
-	values [][]byte
+	values []Value
+}
+
+// Value is an event as its record holds it, which Admit let pass.
+type Value struct {
+	Bytes      []byte
+	AppendedAt int64 // Unix milliseconds
 }
 
 // GatherEvents returns a Gatherer that waits for others at most linger, and not at all for a writer with full rows, which
 // lags behind.
 func GatherEvents(db *DB, linger time.Duration, full int) *Gatherer {
-	return &Gatherer{target: newTarget(db, eventsTable()), linger: linger, full: full, slots: make(chan struct{}, insertsAtOnce)}
+	return &Gatherer{
+		target: newTarget(db, eventsTable()), progress: newTarget(db, progressTable()),
+		linger: linger, full: full, slots: make(chan struct{}, insertsAtOnce),
+	}
 }
 
-// Write inserts events, each the value of its record, which Admit let pass. When ctx ends first they may be inserted all
-// the same.
-func (g *Gatherer) Write(ctx context.Context, span pipeline.Span, values [][]byte) error {
+// Write inserts events and notes how far their partition has come. When ctx ends first they may be inserted all the same.
+func (g *Gatherer) Write(ctx context.Context, span pipeline.Span, values []Value) error {
 	if len(values) == 0 {
 		return nil
 	}
@@ -79,7 +88,7 @@ func (g *Gatherer) Write(ctx context.Context, span pipeline.Span, values [][]byt
 func (g *Gatherer) join(ctx context.Context, p part) *gathering {
 	size := 0
 	for _, v := range p.values {
-		size += len(v)
+		size += len(v.Bytes)
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -120,7 +129,10 @@ func (g *Gatherer) begin(ctx context.Context) *gathering {
 			g.open = nil
 		}
 		g.mu.Unlock()
-		o.err = g.target.insert(o.ctx, o.token(), o)
+		token := o.token()
+		if o.err = g.target.insert(o.ctx, token, o); o.err == nil {
+			o.err = g.progress.insert(o.ctx, token, whole[part](o.parts))
+		}
 	}()
 	return o
 }
@@ -144,10 +156,19 @@ func (o *gathering) token() string {
 	for i, p := range o.parts {
 		spans[i] = fmt.Sprintf("%s/%d/%d-%d", p.span.Topic, p.span.Partition, p.span.First, p.span.Next)
 		for _, v := range p.values {
-			_, _ = h.Write(v)
+			_, _ = h.Write(v.Bytes)
 		}
 	}
 	return fmt.Sprintf("events/%s/%016x", strings.Join(spans, ","), h.Sum64())
+}
+
+func progressTable() table[part] {
+	return table[part]{name: "progress", columns: []column[part]{
+		values("topic", lowCardinality, func(p *part) string { return p.span.Topic }),
+		values("partition", "Int32", func(p *part) int32 { return int32(p.span.Partition) }),
+		values("next_offset", "Int64", func(p *part) int64 { return p.span.Next }),
+		values("complete_to", micros, func(p *part) time.Time { return time.UnixMilli(p.values[len(p.values)-1].AppendedAt).UTC() }),
+	}}
 }
 
 // chunk is how many events are decoded at a time.
@@ -158,7 +179,7 @@ func (o *gathering) chunks(yield func([]schemas.Event) error) error {
 	events := make([]schemas.Event, 0, min(chunk, o.rows))
 	for _, p := range o.parts {
 		for _, v := range p.values {
-			e, err := schemas.Events.Decode(v)
+			e, err := schemas.Events.Decode(v.Bytes)
 			if err != nil {
 				return fmt.Errorf("decode an event that was decoded before: %w", err)
 			}

@@ -15,15 +15,15 @@ import (
 )
 
 // encoded are events as the values of their records.
-func encoded(t testing.TB, events ...schemas.Event) [][]byte {
+func encoded(t testing.TB, events ...schemas.Event) []Value {
 	t.Helper()
-	values := make([][]byte, len(events))
+	values := make([]Value, len(events))
 	for i := range events {
 		v, err := schemas.Events.Encode(&events[i])
 		if err != nil {
 			t.Fatal(err)
 		}
-		values[i] = v
+		values[i] = Value{v, events[i].At.UnixMilli()}
 	}
 	return values
 }
@@ -64,6 +64,8 @@ func TestManyPartitionsShareAnInsert(t *testing.T) {
 	write(partitions-1, tell(20, schemas.KindAccepted, 0), tell(21, schemas.KindAccepted, 0), tell(22, schemas.KindAccepted, 0))
 	writers.Wait()
 	expect(t, db, "14", "SELECT count() FROM events")
+	expect(t, db, "12", "SELECT count() FROM freshness WHERE object = 'events'")
+	expect(t, db, tell(22, schemas.KindAccepted, 0).At.Format("2006-01-02T15:04:05.000000Z"), "SELECT complete_to FROM freshness WHERE partition = 11")
 	if len(inserts.tokens) != 2 || len(slices.Compact(inserts.tokens)) != 1 {
 		t.Errorf("the tokens of the tries: %q, want 2 alike", inserts.tokens)
 	}

@@ -62,3 +62,17 @@ ENGINE = ReplacingMergeTree
 ORDER BY (tenant_id, message_id, coordinates)
 TTL retain_until DELETE
 COMMENT 'Requests that repeated an id, for the refreshes (read with FINAL)';
+
+-- How far each partition of events has landed; record writes it after the events.
+CREATE TABLE IF NOT EXISTS progress
+(
+    topic             LowCardinality(String) COMMENT 'Topic, without the prefix',
+    partition         Int32 COMMENT 'Its partition',
+    next_offset       Int64 COMMENT 'Every record before this offset is in',
+    complete_to       DateTime64(6, 'UTC') COMMENT 'Append time of the last record before next_offset',
+    retain_until      DateTime('UTC') DEFAULT toDateTime(complete_to, 'UTC') + toIntervalDay(400) COMMENT 'The row is removed after this'
+)
+ENGINE = ReplacingMergeTree(complete_to)
+ORDER BY (topic, partition)
+TTL retain_until DELETE
+COMMENT 'How far each partition has landed (read with FINAL)';

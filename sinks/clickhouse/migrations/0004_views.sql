@@ -86,20 +86,28 @@ CREATE OR REPLACE VIEW latency_hourly
     p95_us            Nullable(Float64) COMMENT '95th percentile, in microseconds',
     p99_us            Nullable(Float64) COMMENT '99th percentile, in microseconds'
 )
-AS SELECT toStartOfHour(toDateTime(accepted_at, 'UTC')) AS hour, tenant_id, step.1 AS hop, count() AS messages,
-    quantile(0.50)(step.2) AS p50_us, quantile(0.95)(step.2) AS p95_us, quantile(0.99)(step.2) AS p99_us
+AS SELECT hour, tenant_id, step.1 AS hop, step.2 AS messages, step.3[1] AS p50_us, step.3[2] AS p95_us, step.3[3] AS p99_us
 FROM
 (
-    SELECT tenant_id, accepted_at, arrayJoin([
-        ('accepted_to_routed', dateDiff('microsecond', accepted_at, routed_at)),
-        ('routed_to_claimed', dateDiff('microsecond', routed_at, claimed_at)),
-        ('claimed_to_sent', dateDiff('microsecond', claimed_at, sent_at)),
-        ('sent_to_delivered', dateDiff('microsecond', sent_at, delivered_at)),
-        ('due_to_redacted', dateDiff('microsecond', redaction_due_at, redacted_at))]) AS step
-    FROM messages FINAL
+    SELECT hour, tenant_id, arrayJoin([
+        ('accepted_to_routed', count(routing), quantiles(0.50, 0.95, 0.99)(routing)),
+        ('routed_to_claimed', count(claiming), quantiles(0.50, 0.95, 0.99)(claiming)),
+        ('claimed_to_sent', count(sending), quantiles(0.50, 0.95, 0.99)(sending)),
+        ('sent_to_delivered', count(delivering), quantiles(0.50, 0.95, 0.99)(delivering)),
+        ('due_to_redacted', count(redacting), quantiles(0.50, 0.95, 0.99)(redacting))]) AS step
+    FROM
+    (
+        SELECT toStartOfHour(toDateTime(accepted_at, 'UTC')) AS hour, tenant_id,
+            dateDiff('microsecond', accepted_at, routed_at) AS routing,
+            dateDiff('microsecond', routed_at, claimed_at) AS claiming,
+            dateDiff('microsecond', claimed_at, sent_at) AS sending,
+            dateDiff('microsecond', sent_at, delivered_at) AS delivering,
+            dateDiff('microsecond', redaction_due_at, redacted_at) AS redacting
+        FROM messages FINAL
+    )
+    GROUP BY hour, tenant_id
 )
-WHERE step.2 IS NOT NULL
-GROUP BY hour, tenant_id, hop
+WHERE messages > 0
 COMMENT 'Time between hops in microseconds, by hour of acceptance; sent_to_delivered can be negative, as Meta gives whole seconds';
 
 CREATE OR REPLACE VIEW errors_hourly
@@ -165,15 +173,16 @@ COMMENT 'Diagnostic windows kept: messages, stripped, overdue, and the latest a 
 
 CREATE OR REPLACE VIEW freshness
 (
-    object            String COMMENT 'events or messages (with the roll-ups)',
-    complete_to       DateTime('UTC') COMMENT 'Everything inserted before this is in',
-    age_seconds       Int64 COMMENT 'How long ago that is, in seconds'
+    object            String COMMENT 'events, by partition of the topic, or messages (with the roll-ups)',
+    partition         Nullable(Int32) COMMENT 'Partition of the topic events; null for messages',
+    complete_to       DateTime64(6, 'UTC') COMMENT 'events: everything the broker appended to the partition before this is in. messages: every event inserted before this counts',
+    age_seconds       Int64 COMMENT 'How long ago that is, in seconds; it grows while a partition gets nothing'
 )
-AS SELECT object, complete_to, dateDiff('second', complete_to, now()) AS age_seconds
+AS SELECT object, partition, complete_to, dateDiff('second', complete_to, now64(6)) AS age_seconds
 FROM
 (
-    SELECT 'events' AS object, max(inserted_at) AS complete_to FROM events
+    SELECT 'events' AS object, toNullable(partition) AS partition, complete_to FROM progress FINAL WHERE topic = 'events'
     UNION ALL
-    SELECT 'messages' AS object, max(through) AS complete_to FROM refreshes
+    SELECT 'messages' AS object, CAST(NULL, 'Nullable(Int32)') AS partition, toDateTime64(max(through), 6, 'UTC') AS complete_to FROM refreshes
 ) AS objects
-COMMENT 'Up to which time of insertion the tables are complete';
+COMMENT 'Up to which time the tables are complete';
