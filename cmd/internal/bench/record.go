@@ -92,7 +92,7 @@ func message(r *rand.Rand, n int, at time.Time) []schemas.Event {
 		case schemas.KindRouted:
 			e.Stage = "route"
 		case schemas.KindClaimed:
-			e.Detail = fmt.Sprintf("%x", random(8))
+			e.Detail = fmt.Sprintf("claim-%x", random(8))
 		case schemas.KindDelivered:
 			e.Stage, e.PricingCategory, e.At = "listen", "utility", e.At.Truncate(time.Second)
 			fallthrough
