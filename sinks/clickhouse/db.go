@@ -20,6 +20,7 @@ type Config struct {
 	URL      string           // clickhouse://host:9000/database, http:// on loopback, https://; several hosts with commas
 	User     string           //
 	Password string           //
+	Cluster  string           // of one shard, on whose hosts the migrations make replicated tables; "" for a server alone
 	TLS      *tls.Config      // nil: the system's roots; none for clickhouse:// on loopback
 	Retry    pipeline.Backoff // of each insert and refresh
 }
@@ -28,6 +29,7 @@ type Config struct {
 type DB struct {
 	options ch.Options
 	conn    driver.Conn
+	cluster string
 	retry   pipeline.Backoff
 }
 
@@ -90,7 +92,7 @@ func Open(cfg Config) (*DB, error) {
 	if err != nil {
 		return nil, errURL
 	}
-	return &DB{options: options, conn: conn, retry: cfg.Retry}, nil
+	return &DB{options: options, conn: conn, cluster: cfg.Cluster, retry: cfg.Retry}, nil
 }
 
 // hosts splits a URL's hosts and adds the protocol's port where one has none.

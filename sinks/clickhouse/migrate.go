@@ -44,10 +44,11 @@ func (d *DB) Migrate(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	err = d.exec(ctx, "create schema_migrations", nil, createMigrations)
+	create := onCluster(d.cluster, createMigrations)
+	err = d.exec(ctx, "create schema_migrations", nil, create)
 	if isCode(err, codeUnknownDatabase) {
 		if err = d.createDatabase(ctx); err == nil {
-			err = d.exec(ctx, "create schema_migrations", nil, createMigrations)
+			err = d.exec(ctx, "create schema_migrations", nil, create)
 		}
 	}
 	if err != nil {
@@ -74,7 +75,7 @@ func (d *DB) Migrate(ctx context.Context) error {
 
 func (d *DB) apply(ctx context.Context, m migration) error {
 	for i, sql := range m.statements {
-		if err := d.exec(ctx, fmt.Sprintf("apply migration %s, statement %d", m.name, i+1), nil, sql); err != nil {
+		if err := d.exec(ctx, fmt.Sprintf("apply migration %s, statement %d", m.name, i+1), nil, onCluster(d.cluster, sql)); err != nil {
 			return err
 		}
 	}
@@ -136,7 +137,7 @@ func (d *DB) createDatabase(ctx context.Context) error {
 	}
 	defer conn.Close()
 	name := strings.ReplaceAll(d.options.Auth.Database, "`", "")
-	if err := conn.Exec(ctx, "CREATE DATABASE IF NOT EXISTS `"+name+"`"); err != nil {
+	if err := conn.Exec(ctx, onCluster(d.cluster, "CREATE DATABASE IF NOT EXISTS `"+name+"`")); err != nil {
 		return classify("create the database", err)
 	}
 	return nil

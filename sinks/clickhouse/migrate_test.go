@@ -3,8 +3,10 @@ package clickhouse
 import (
 	"errors"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -148,4 +150,67 @@ func TestTheSchemaIsLinted(t *testing.T) {
 WHERE database = currentDatabase() AND engine LIKE '%MergeTree' AND create_table_query NOT LIKE '%TTL %'`)
 	expect(t, db, "audit,events,receipts,suppression_history", `SELECT arrayStringConcat(arraySort(groupArray(name)), ',') FROM system.tables
 WHERE database = currentDatabase() AND create_table_query LIKE '%non_replicated_deduplication_window%'`)
+}
+
+// Goal: the same files make a cluster's tables: every statement parses, none makes a table on one host only, and every
+// table is replicated and deduplicates. Method: the engine's parser on each statement in both forms; what only a cluster
+// has is not executed here.
+func TestMigrationsParseForAServerAndACluster(t *testing.T) {
+	db := open(t)
+	all, err := migrations()
+	if err != nil {
+		t.Fatal(err)
+	}
+	statements := []string{createMigrations}
+	for _, m := range all {
+		statements = append(statements, m.statements...)
+	}
+	tables := 0
+	for _, sql := range statements {
+		for _, cluster := range []string{"", "main"} {
+			form := onCluster(cluster, sql)
+			if _, err := db.Query(t.Context(), "EXPLAIN AST "+form); err != nil {
+				t.Errorf("%.60q on %q: %v", form, cluster, err)
+			}
+		}
+		form := onCluster("main", sql)
+		if !strings.Contains(form, " ON CLUSTER `main`") {
+			t.Errorf("%.60q is not made on the cluster", form)
+		}
+		if strings.Contains(sql, "ENGINE = ") {
+			tables++
+			if !strings.Contains(form, "ENGINE = Replicated") || strings.Contains(form, "non_replicated") {
+				t.Errorf("%.60q is not replicated", form)
+			}
+		}
+	}
+	if tables != 12 {
+		t.Errorf("%d tables, want 12", tables)
+	}
+}
+
+// Goal: what a refresh reads does not grow with the table. Method: messages of forty hours in the table; the engine says
+// how many granules it reads for those of one minute, found as the refresh finds them.
+func TestARefreshReadsWhatIsRecent(t *testing.T) {
+	db := open(t)
+	err := db.exec(t.Context(), "fill", nil, `INSERT INTO events (tenant_id, message_id, accepted_at, kind, at)
+SELECT 'acme', toString(sipHash128(number)), toDateTime64(?, 6, 'UTC') + toIntervalMillisecond(number * 480) AS a, 'accepted', a FROM numbers(300000)`,
+		noon.Add(-40*time.Hour).Unix())
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows, err := db.Query(t.Context(), `EXPLAIN indexes = 1 SELECT count() FROM events FINAL WHERE (tenant_id, accepted_at, message_id) IN
+(SELECT tenant_id, accepted_at, message_id FROM events WHERE accepted_at >= ? AND accepted_at < ?)`, noon.Add(-20*time.Hour), noon.Add(-20*time.Hour+time.Minute))
+	if err != nil {
+		t.Fatal(err)
+	}
+	granules, read := regexp.MustCompile(`Granules: (\d+)/\d+`), 1000
+	for _, r := range rows.Values {
+		if m := granules.FindStringSubmatch(r[0]); m != nil {
+			read, _ = strconv.Atoi(m[1]) // each index leaves fewer; the last one's count is what is read
+		}
+	}
+	if read > 3 {
+		t.Errorf("the refresh of a minute reads %d granules of 40 hours, want at most 3", read)
+	}
 }

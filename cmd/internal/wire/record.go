@@ -19,11 +19,12 @@ type ClickHouse struct {
 	User         string `env:"WL_CLICKHOUSE_USER" envDefault:"default"`
 	PasswordFile string `env:"WL_CLICKHOUSE_PASSWORD_FILE"`
 	CAFile       string `env:"WL_CLICKHOUSE_CA_FILE"`
+	Cluster      string `env:"WL_CLICKHOUSE_CLUSTER"`
 }
 
 // Open opens the database's client without connecting.
 func (c ClickHouse) Open() (*clickhouse.DB, error) {
-	cfg := clickhouse.Config{URL: c.URL, User: c.User}
+	cfg := clickhouse.Config{URL: c.URL, User: c.User, Cluster: c.Cluster}
 	if c.PasswordFile != "" {
 		password, err := boot.SecretFile("WL_CLICKHOUSE_PASSWORD_FILE", c.PasswordFile)
 		if err != nil {
