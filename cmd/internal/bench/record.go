@@ -16,8 +16,9 @@ import (
 
 // What `bench record` asks of record and of the engine, on two cores with the broker beside it.
 const (
-	recordAloneFloor = 70_000 // events/s, a process that owns twelve partitions
-	freshRate        = 5_000  // events/s
+	recordAloneFloor = 70_000  // events/s, a process that owns twelve partitions
+	sinkerRate       = 142_000 // rows/s, published by clickhouse_sinker
+	freshRate        = 5_000   // events/s
 	freshWithin      = 2 * time.Second
 )
 
@@ -50,7 +51,9 @@ func (w *world) record(ctx context.Context, n int) ([]figure, error) {
 		return nil, err
 	}
 	f.what, f.floor = "record, 12 partitions in one process", recordAloneFloor
-	f.comment += fmt.Sprintf(", engine %.1f CPU µs/event", micros(ownCPU()-engine, n))
+	beside := micros(ownCPU()-engine, n)
+	f.comment += fmt.Sprintf(", engine %.1f CPU µs/event, together %.0f rows/s a core; peer clickhouse_sinker publishes %d rows/s for one partition on its rig",
+		beside, 1e6/(beside+float64(f.cpu)/1e3), sinkerRate)
 	figures := []figure{f}
 	say("freshness")
 	fresh, err := freshness(ctx, d, c, db)
