@@ -9,7 +9,10 @@
 //	isolation  what a stopped, a slow and a throttled sender do to the others
 //	latency    from a request's acknowledgement to its call's first byte
 //	memory     a million parked messages
+//	record     record on twelve partitions of one process, and how fresh ClickHouse is at a steady rate
+//	views      the views on ten million events, and their size on disk
 //
+// One more runs only when it is named: recordfaults, record's fault suite against ground truth.
 // It prints one table last and exits with 1 when a bound is missed.
 package main
 
@@ -51,7 +54,7 @@ func (f *figure) missed() bool {
 }
 
 // sizes are how much each part does.
-type sizes struct{ stages, whole, parked int }
+type sizes struct{ stages, whole, parked, record, views int }
 
 // part is one thing that can be measured.
 type part struct {
@@ -69,13 +72,21 @@ var parts = []part{
 	{"isolation", func(w *world, ctx context.Context, _ sizes) ([]figure, error) { return w.isolation(ctx) }},
 	{"latency", func(w *world, ctx context.Context, _ sizes) ([]figure, error) { return w.latency(ctx) }},
 	{"memory", func(w *world, ctx context.Context, n sizes) ([]figure, error) { return w.memory(ctx, n.parked) }},
+	{"record", func(w *world, ctx context.Context, n sizes) ([]figure, error) { return w.record(ctx, n.record) }},
+	{"views", func(w *world, ctx context.Context, n sizes) ([]figure, error) { return w.views(ctx, n.views) }},
+	{recordFaults, func(w *world, ctx context.Context, n sizes) ([]figure, error) { return nil, w.faults(ctx, n.record, 24) }},
 }
+
+// recordFaults is no figure, so it runs only when named.
+const recordFaults = "recordfaults"
 
 func main() {
 	var n sizes
 	flag.IntVar(&n.stages, "n", 400_000, "records for each stage")
 	flag.IntVar(&n.whole, "whole", 20_000, "messages for the whole pipeline")
 	flag.IntVar(&n.parked, "parked", 1_000_000, "parked messages")
+	flag.IntVar(&n.record, "events", 1_000_000, "events for record and its faults")
+	flag.IntVar(&n.views, "viewed", 10_000_000, "events under the views")
 	keep := flag.Bool("keep", false, "keep the folder with the logs")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
@@ -103,7 +114,7 @@ func run(ctx context.Context, chosen []string, n sizes, keep bool) (figures []fi
 	}
 	defer w.close(keep)
 	for _, p := range parts {
-		if len(chosen) > 0 && !slices.Contains(chosen, p.name) {
+		if len(chosen) > 0 && !slices.Contains(chosen, p.name) || len(chosen) == 0 && p.name == recordFaults {
 			continue
 		}
 		some, err := p.run(w, ctx, n)
