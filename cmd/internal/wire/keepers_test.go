@@ -9,7 +9,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/whatsapplink/cloud/cmd/internal/boot"
 	"github.com/whatsapplink/cloud/pipeline"
@@ -183,22 +182,20 @@ func TestTheRootKeyRotatesUnderRunningStages(t *testing.T) {
 			if c := meta.Counts(); c.Accepted != 3 || c.Doubles != 0 || len(d.ended()) != 1 {
 				t.Errorf("at the door: %+v; ended %v", c, d.ended())
 			}
-			eventually(t, "all are copied", func() bool { return len(d.read(DeliveredLane(time.Minute))) == 3 })
-			opened := map[string]int{}
+			opened, seeds := map[string]int{}, decodeAll(d, "keys.60s", schemas.Seeds)
 			for by, urls := range map[string][2]string{"both": {newURL, oldURL}, "new": {newURL, ""}, "old": {oldURL, ""}} {
 				keeper, err := seal.OpenKeeper(urls[0], urls[1])
 				if err != nil {
 					t.Fatal(err)
 				}
-				opener := newOpener(d.cluster, keeper, testWindows)
-				for _, c := range decodeAll(d, DeliveredLane(time.Minute), schemas.Delivereds) {
-					if _, err := opener.Open(within(t), *c.Content, c.TenantID, c.MessageID, seal.Diagnostic); err == nil {
+				for _, s := range seeds {
+					if _, err := keeper.Unwrap(within(t), s.Wrapped); err == nil {
 						opened[by]++
 					}
 				}
 			}
-			if opened["both"] != 3 || opened["new"] < 1 || opened["old"] < 1 || opened["new"]+opened["old"] != 3 {
-				t.Errorf("copies opened: %v", opened)
+			if opened["both"] != len(seeds) || opened["new"] < 1 || opened["old"] < 1 || opened["new"]+opened["old"] != len(seeds) {
+				t.Errorf("of %d seeds opened: %v", len(seeds), opened)
 			}
 		})
 	}
