@@ -77,3 +77,10 @@ func (c *Crasher) Do(effect func(share func(n int) int) error) error {
 	}
 	return pipeline.Permanent(ErrCrashed)
 }
+
+// Kill ends this life between two effects.
+func (c *Crasher) Kill() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.dead = true
+}

@@ -37,6 +37,7 @@ type partition struct {
 	records []pipeline.Record // from first on, by offset, without gaps
 	first   int64
 	changed chan struct{} // closed and replaced by each append
+	kept    *kept         // nil: nothing goes by age
 }
 
 func (p *partition) next() int64 { return p.first + int64(len(p.records)) }
@@ -99,13 +100,17 @@ func (l *Log) append(outputs []pipeline.Output, count int) ([]pipeline.Appended,
 	for i, o := range outputs[:count] {
 		p := l.topics[o.Topic][numbers[i]]
 		position := pipeline.Position{Topic: o.Topic, Partition: numbers[i], Offset: p.next()}
-		p.records = append(p.records, pipeline.Record{
+		r := pipeline.Record{
 			Position:   position,
 			Key:        slices.Clone(o.Key),
 			Value:      slices.Clone(o.Value),
 			Headers:    slices.Clone(o.Headers),
 			AppendedAt: at,
-		})
+		}
+		p.records = append(p.records, r)
+		if p.kept != nil {
+			p.kept.add(r)
+		}
 		close(p.changed)
 		p.changed = make(chan struct{})
 		appended = append(appended, pipeline.Appended{Position: position, At: at})
@@ -117,7 +122,10 @@ func (l *Log) append(outputs []pipeline.Output, count int) ([]pipeline.Appended,
 func (l *Log) Trim(topic string, number int, before int64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	p := l.topics[topic][number]
+	l.topics[topic][number].trim(before)
+}
+
+func (p *partition) trim(before int64) {
 	before = min(max(before, p.first), p.next())
 	p.records = p.records[before-p.first:]
 	p.first = before
@@ -143,6 +151,17 @@ func (l *Log) Committed(group, topic string, partition int) int64 {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.commits[owned{group, topic, partition}]
+}
+
+// Reset forgets the commits of a group, as an operator who sets it to the log's beginning.
+func (l *Log) Reset(group string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for o := range l.commits {
+		if o.group == group {
+			delete(l.commits, o)
+		}
+	}
 }
 
 // ErrFenced is what Commit returns to a former owner.
