@@ -3,7 +3,7 @@ SHELL := /bin/bash
 GO ?= go
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test check bench faults proof fuzz image up down
+.PHONY: help build demo test check bench faults proof soak fuzz image up down
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,6 +34,9 @@ proof: ## erasure at rest on a real broker: every case, with the lateness measur
 
 faults: ## 50,000 messages through 50 rounds of faults on a real broker: kills, stalls, outages; about 10 minutes
 	CI=true $(GO) test ./cmd/internal/e2e -run Faults -count=1 -v -timeout 60m -rounds 50
+
+soak: ## 5,000 random lives of content against every invariant, in fake time; CI runs 200
+	$(GO) test ./cmd/internal/lifecycle -run '^TestContentsLife$$' -count=1 -v -timeout 60m -runs 5000
 
 FUZZTIME ?= 30s
 
