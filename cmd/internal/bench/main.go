@@ -74,7 +74,9 @@ var parts = []part{
 	{"memory", func(w *world, ctx context.Context, n sizes) ([]figure, error) { return w.memory(ctx, n.parked) }},
 	{"record", func(w *world, ctx context.Context, n sizes) ([]figure, error) { return w.record(ctx, n.record) }},
 	{"views", func(w *world, ctx context.Context, n sizes) ([]figure, error) { return w.views(ctx, n.views) }},
-	{recordFaults, func(w *world, ctx context.Context, n sizes) ([]figure, error) { return nil, w.faults(ctx, n.record, 24) }},
+	{recordFaults, func(w *world, ctx context.Context, n sizes) ([]figure, error) {
+		return nil, w.faults(ctx, n.record, 24)
+	}},
 }
 
 // recordFaults is no figure, so it runs only when named.
