@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
 	"fmt"
 	"slices"
 	"time"
@@ -28,16 +29,16 @@ type plan struct {
 	published int
 	repeats   int
 	bad       map[string]int // planted, by reason
-	canaries  *canaries
+	canaries  canaries
 }
 
 // newPlan makes n requests. Left out are reasons that no record can have: those the codec cannot write, a schema that
 // only a registry knows, and a defect of ours.
 func newPlan(n int, seed uint64, w *world) (*plan, error) {
-	canary := ulid.Make().String()[10:] + ulid.Make().String()[10:]
-	p := &plan{bad: map[string]int{}, canaries: newCanaries(canary)}
+	planted := rand.Text() // no ULID: those of one millisecond are alike
+	p := &plan{bad: map[string]int{}, canaries: newCanaries(planted)}
 	now := time.Now().UTC()
-	if err := p.plantBad(now, canary); err != nil {
+	if err := p.plantBad(now, planted); err != nil {
 		return nil, err
 	}
 	registered := map[string]schemas.Tenant{}
@@ -48,13 +49,13 @@ func newPlan(n int, seed uint64, w *world) (*plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	samples.canary = canary
+	samples.canary = planted
 	for len(p.outputs) < n {
 		r := samples.next(now)
 		if r.Recipient.Phone == objector {
 			continue
 		}
-		p.canaries.phone(r.Recipient.Phone)
+		p.canaries.Phone(r.Recipient.Phone)
 		output, err := requestOutput(wire.Requests, &r)
 		if err != nil {
 			return nil, err

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -126,7 +128,8 @@ func (w *world) checkLedger(ctx context.Context, missed *shortfalls, out io.Writ
 	return nil
 }
 
-// checkCanaries scans topics, tables, logs and metrics for what was planted in contents and recipients.
+// checkCanaries scans topics, tables, logs, metrics and the demo's folder, in which the embedded engine keeps its parts, for
+// what was planted in contents and recipients.
 func (w *world) checkCanaries(ctx context.Context, p *plan, missed *shortfalls, out io.Writer) error {
 	found, scanned, err := p.canaries.topics(ctx, w.operator.process.Cluster)
 	if err != nil {
@@ -147,8 +150,15 @@ func (w *world) checkCanaries(ctx context.Context, p *plan, missed *shortfalls, 
 	if p.canaries.in(metrics) {
 		found = append(found, "metrics")
 	}
-	_, _ = fmt.Fprintf(out, "  canaries found downstream %d (in %d records of all topics but requests, all tables, logs, metrics)\n", len(found), scanned)
+	files, err := p.canaries.Files(w.dir, "")
+	if err != nil {
+		return err
+	}
+	found = append(found, slices.Sorted(maps.Keys(files.Hits))...)
+	_, _ = fmt.Fprintf(out, "  canaries found downstream %d (in %d records of all topics but requests, all tables, logs, metrics, %d files on disk, %d of them columns that were decompressed)\n",
+		len(found), scanned, files.Files, files.Columns)
 	missed.expect(len(found) == 0, "canaries in %s", strings.Join(found, ", "))
 	missed.expect(scanned > p.published, "only %d records were scanned", scanned)
+	missed.expect(files.Columns > 0 || w.engine == nil, "no column of ClickHouse was scanned on disk")
 	return nil
 }

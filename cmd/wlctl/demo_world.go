@@ -37,6 +37,7 @@ var demoDefaults = map[string]string{
 
 // world is everything the demo needs, embedded unless a variable names the real thing, and every binary's service.
 type world struct {
+	dir         string // of the demo, with the embedded engine's data
 	environment map[string]string
 	broker      *embedded.Broker     // nil: a real one
 	engine      *engine.Engine       // nil: a real one
@@ -52,7 +53,7 @@ type world struct {
 }
 
 func newWorld(ctx context.Context, dir string, seed uint64, progress *progress, s streams) (w *world, err error) {
-	w = &world{environment: demoEnvironment(), logs: &logBuffer{}, errs: s.err}
+	w = &world{dir: dir, environment: demoEnvironment(), logs: &logBuffer{}, errs: s.err}
 	slog.SetDefault(boot.NewLogger("demo", w.logs)) // the machine's own lines join those of the services
 	if problems := boot.Parse(&operatorConfig{}, without(w.environment, "WL_KEYS_URL")); len(problems) > 0 {
 		return w, mistakes(problems)
