@@ -37,7 +37,7 @@ func start(dir, binary, name string, variables map[string]string, args ...string
 	defer func() { _ = log.Close() }()
 	p := &Process{Name: name, Log: log.Name(), HTTP: variables["WL_HTTP"], cmd: exec.Command(binary, args...), done: make(chan struct{})}
 	p.cmd.Stdout, p.cmd.Stderr = log, log
-	p.cmd.Env = environment(variables)
+	p.cmd.Env, p.cmd.Dir = environment(variables), dir
 	p.cmd.SysProcAttr = dieWithParent()
 	started := make(chan error, 1)
 	go func() {
@@ -114,6 +114,12 @@ func (p *Process) Stop() int {
 // Kill ends the process at once, as a power cut would.
 func (p *Process) Kill() {
 	_ = p.cmd.Process.Kill() // an error says that it has ended
+	<-p.done
+}
+
+// Abort ends the process as a fatal error of its runtime would, and with a core where those are on.
+func (p *Process) Abort() {
+	_ = p.cmd.Process.Signal(syscall.SIGABRT) // an error says that it has ended
 	<-p.done
 }
 

@@ -26,7 +26,7 @@ func (s *seedWatch) look(p *proof) error {
 		s.all = map[string]*watchedSeed{}
 	}
 	readable, onDisk := map[string]bool{}, newCanaries()
-	for _, window := range []time.Duration{diagnosticWindow, transitWindow} {
+	for _, window := range p.windows() {
 		records, err := p.read(p.cluster, seal.KeyTopic(seal.WindowName(window)))
 		if err != nil {
 			return err
@@ -44,14 +44,14 @@ func (s *seedWatch) look(p *proof) error {
 		}
 	}
 	for id, w := range s.all {
-		onDisk.add(id, w.wrapped)
+		onDisk.Exactly(id, w.wrapped)
 	}
-	files, _, err := onDisk.files(shared.DataDir(), p.prefix()+seal.KeyTopic(""))
+	found, err := onDisk.Files(shared.DataDir(), p.prefix()+seal.KeyTopic(""))
 	if err != nil {
 		return err
 	}
 	var there []string
-	for _, ids := range files {
+	for _, ids := range found.Hits {
 		there = append(there, ids...)
 	}
 	now := time.Now()
@@ -64,6 +64,19 @@ func (s *seedWatch) look(p *proof) error {
 		}
 	}
 	return nil
+}
+
+// unwrapped are the nodes of a seed, as a process of ours has them in memory.
+func (p *proof) unwrapped(s *watchedSeed) (nodes [][]byte) {
+	plain, err := p.keeper.Unwrap(p.ctx, s.wrapped)
+	p.must(err)
+	list, err := schemas.Nodes.Decode(plain)
+	p.must(err)
+	for _, n := range list.Nodes {
+		nodes = append(nodes, n.Node)
+	}
+	p.must(unless(len(nodes) > 0, "a seed without nodes"))
+	return nodes
 }
 
 // lateness tells, of all seeds, how long after append + window + a bucket they could not be read any more (logical), and

@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"os"
 	"path/filepath"
 	"sync"
 	"sync/atomic"
@@ -61,6 +62,8 @@ func newWorld(t *testing.T, prefix string, within time.Duration, variables map[s
 	w := &world{t: t, ctx: ctx, began: time.Now(), Deployment: &deployment.Deployment{Bin: bin, Dir: t.TempDir(), Environment: map[string]string{
 		"WL_KAFKA_BROKERS": shared.Brokers()[0], "WL_TOPIC_PREFIX": fmt.Sprintf("%s%d.", prefix, worlds.Add(1)), "WL_REPLICATION": "1", "WL_PARTITIONS": "2",
 	}}}
+	w.Environment["TMPDIR"] = filepath.Join(w.Dir, "tmp") // what a process leaves lies under Dir, as its working folder does
+	w.must(os.Mkdir(w.Environment["TMPDIR"], 0o700))
 	maps.Copy(w.Environment, variables)
 	t.Cleanup(w.Close)
 	w.must(w.Secrets(ctx))

@@ -31,6 +31,7 @@ type Fault struct {
 	HTTPStatus int           `json:"http_status,omitempty"` // 0: Meta's for the code
 	RetryAfter time.Duration `json:"retry_after,omitempty"`
 	Latency    time.Duration `json:"latency,omitempty"` // before the fault, of LateAnswer between acceptance and answer
+	Details    string        `json:"details,omitempty"` // of a refusal; "": scripted
 
 	// Which sends: patterns as path.Match takes them, "" for all. Recipient is digits or a user id.
 	Sender    string  `json:"sender,omitempty"`

@@ -76,7 +76,7 @@ func (s *Simulator) postMessage(w http.ResponseWriter, hr *http.Request) {
 func (s *Simulator) spoilBefore(w http.ResponseWriter, r *http.Request, f *Fault) bool {
 	switch f.Kind {
 	case Refuse, "":
-		s.refuse(w, &refusal{code: f.Code, status: f.HTTPStatus, retryAfter: f.RetryAfter, details: "scripted"})
+		s.refuse(w, &refusal{code: f.Code, status: f.HTTPStatus, retryAfter: f.RetryAfter, details: cmp.Or(f.Details, "scripted")})
 	case ResetBeforeAccept:
 		panic(http.ErrAbortHandler)
 	case HangBeforeAccept:
