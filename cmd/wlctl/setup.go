@@ -10,6 +10,7 @@ import (
 	"slices"
 
 	"github.com/whatsapplink/cloud/cmd/internal/wire"
+	"github.com/whatsapplink/cloud/pipeline"
 	"github.com/whatsapplink/cloud/pipeline/kafka"
 )
 
@@ -74,6 +75,13 @@ func (c *setupCmd) setup(ctx context.Context, o *operator, s streams) error {
 	_, _ = fmt.Fprintln(s.out, "tables: migrated")
 	if c.Tenants == "" {
 		return nil
+	}
+	err = pipeline.Retry(ctx, pipeline.Backoff{}, "wait for the leader of "+wire.TenantsT, func(ctx context.Context) error {
+		_, _, err := o.process.Cluster.Bounds(ctx, wire.TenantsT, 0) // a busy broker makes a topic before it leads it
+		return err
+	})
+	if err != nil {
+		return err
 	}
 	return putTenants(ctx, o, c.Tenants, s.out)
 }

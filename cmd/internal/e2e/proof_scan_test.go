@@ -12,16 +12,18 @@ import (
 )
 
 // clean notes canaries in something that must hold none.
-func (p *proof) clean(where fmt.Stringer, b []byte) {
+func (p *proof) clean(where string, b []byte) {
 	if hits := p.canaries.In(b); len(hits) > 0 {
-		p.t.Errorf("%s holds %v", where, hits)
+		p.leaks = append(p.leaks, fmt.Sprintf("%s holds %v", where, hits))
 	}
 }
 
-// place names where something lies.
-type place string
-
-func (p place) String() string { return string(p) }
+// tight fails the test for every leak.
+func (p *proof) tight() {
+	for _, leak := range p.leaks {
+		p.t.Error(leak)
+	}
+}
 
 // found sees that the scan finds what was published while it is there.
 func (p *proof) found() {
@@ -38,7 +40,7 @@ func (p *proof) record(r pipeline.Record) {
 	for _, h := range r.Headers {
 		parts = append(parts, []byte(h.Key), h.Value)
 	}
-	p.clean(r.Position, slices.Concat(parts...))
+	p.clean(r.Position.String(), slices.Concat(parts...))
 }
 
 // files scans a folder, in which nothing may be found.
@@ -46,7 +48,7 @@ func (p *proof) files(what, dir, prefix string) {
 	found, err := p.canaries.Files(dir, prefix)
 	p.must(err)
 	for file, hits := range found.Hits {
-		p.t.Errorf("in the files of %s: %s holds %v", what, file, hits)
+		p.leaks = append(p.leaks, fmt.Sprintf("in the files of %s: %s holds %v", what, file, hits))
 	}
 	p.must(unless(found.Files > 0, "no file of %s was scanned", what))
 	p.log("%s: %d KB in %d files scanned, %d columns decompressed", what, found.Bytes>>10, found.Files, found.Columns)
@@ -64,7 +66,7 @@ func (p *proof) metrics() {
 			p.must(err)
 			_ = answer.Body.Close()
 			p.must(unless(path != "/metrics" || strings.Contains(string(body), "go_goroutines"), "%s tells no metrics", name))
-			p.clean(place(path+" of "+name), body)
+			p.clean(path+" of "+name, body)
 		}
 	}
 }
@@ -79,12 +81,12 @@ func (p *proof) database() {
 		dump, err := p.db.Query(p.ctx, "SELECT * FROM `"+t[0]+"`")
 		p.must(err)
 		for _, values := range dump.Values {
-			p.clean(place("table "+t[0]), []byte(strings.Join(values, "\x00")))
+			p.clean("table "+t[0], []byte(strings.Join(values, "\x00")))
 		}
 		found, err := p.canaries.Files(strings.TrimSuffix(t[1], "/"), "")
 		p.must(err)
 		for file, hits := range found.Hits {
-			p.t.Errorf("in the parts of table %s: %s holds %v", t[0], file, hits)
+			p.leaks = append(p.leaks, fmt.Sprintf("in the parts of table %s: %s holds %v", t[0], file, hits))
 		}
 		rows, columns = rows+len(dump.Values), columns+found.Columns
 	}

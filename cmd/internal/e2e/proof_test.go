@@ -67,15 +67,18 @@ type proof struct {
 	processes map[string]*deployment.Process
 	seeds     seedWatch
 	opened    map[string]int // canaries in what could ever be opened, by name
+	leaks     []string
 	restarted time.Time
 }
 
-func prove(t *testing.T, c proofCase, number int) {
+// newProof sets a deployment up, on which nothing runs yet.
+func newProof(t *testing.T, name string, c proofCase) *proof {
+	t.Helper()
 	var windows []string
 	for _, w := range c.windows() {
 		windows = append(windows, seal.WindowName(w))
 	}
-	p := &proof{proofCase: c, canaries: newCanaries(), opened: map[string]int{}, world: newWorld(t, fmt.Sprintf("proof%d.", number), 6*time.Minute, map[string]string{
+	p := &proof{proofCase: c, canaries: newCanaries(), opened: map[string]int{}, world: newWorld(t, name+".", 6*time.Minute, map[string]string{
 		"WL_WINDOWS": strings.Join(windows, ","), "WL_DELIVERY_WINDOW": seal.WindowName(c.transit), "WL_DIAGNOSTIC_WINDOW": seal.WindowName(c.diagnostic),
 	})}
 	p.db = p.engine()
@@ -83,10 +86,14 @@ func prove(t *testing.T, c proofCase, number int) {
 	p.must(err)
 	p.keeper, err = seal.OpenKeeper(p.Environment["WL_KEYS_URL"], "")
 	p.must(err)
-	p.cluster = p.world.cluster(p.prefix())
-	p.settings()
-	p.callbacks = deployment.FreeAddress()
+	p.cluster, p.callbacks = p.world.cluster(p.prefix()), deployment.FreeAddress()
 	t.Cleanup(p.Close) // before the engine ends, which waits for its clients
+	return p
+}
+
+func prove(t *testing.T, c proofCase, number int) {
+	p := newProof(t, fmt.Sprint("proof", number), c)
+	p.settings()
 	t.Parallel()
 
 	p.publish()
@@ -97,11 +104,11 @@ func prove(t *testing.T, c proofCase, number int) {
 		p.publish()
 	}
 	p.await("all are sent and copied", 200*time.Millisecond, p.delivered)
+	p.readable()
 	if whole, half := p.callBack("please"); whole != http.StatusOK || half != http.StatusUnauthorized {
 		t.Errorf("listen answered a genuine callback with %d and half of it with %d", whole, half)
 	}
 	p.await("their events are in ClickHouse", 200*time.Millisecond, p.recorded)
-	p.readable()
 	p.metrics()
 	if c.after != nil {
 		c.after(p)
@@ -138,6 +145,9 @@ func (p *proof) stages() {
 		process, err := from.Start(stage, map[string]string{"WL_LISTEN": p.callbacks})
 		p.must(err)
 		p.processes[stage] = process
+	}
+	for _, keyless := range []string{"route", "redact", "record", "listen"} {
+		p.must(unless(p.Variables(keyless, nil)["WL_KEYS_URL"] == "", "%s is given a content key", keyless))
 	}
 	for _, process := range p.processes {
 		p.must(process.Ready(p.ctx))
@@ -217,4 +227,5 @@ func (p *proof) gone() {
 	p.files("the logs, working and temporary folders", p.Dir, "")
 	p.database()
 	p.log("%d sealed values are left, %d of them open", sealed, opened)
+	p.tight()
 }

@@ -16,7 +16,6 @@ import (
 	"github.com/whatsapplink/cloud/cmd/internal/deployment"
 	"github.com/whatsapplink/cloud/cmd/internal/wire"
 	"github.com/whatsapplink/cloud/pipeline"
-	"github.com/whatsapplink/cloud/pipeline/seal"
 	"github.com/whatsapplink/cloud/schemas"
 	"github.com/whatsapplink/cloud/stages/validate/validatetest"
 )
@@ -66,19 +65,10 @@ var bursts = map[string][]struct{ name, file, old, call string }{
 // every binary is built with panics on content in its stage and its effects, and with its log at debug level; they meet
 // records of each label; those that must end do, and their like go on; in the end all are aborted with full traces. Then
 // topics, tables, parts, logs, metrics, working and temporary folders are scanned.
-func TestNoPanicOfAnyStageShowsContent(t *testing.T) {
+func TestProofNoPanicOfAnyStageShowsContent(t *testing.T) {
 	const diagnostic = 8 * time.Second
-	p := &proof{proofCase: proofCase{transit: time.Minute, diagnostic: diagnostic}, canaries: newCanaries(), opened: map[string]int{},
-		world: newWorld(t, "panics.", 4*time.Minute, map[string]string{
-			"WL_WINDOWS": "8s,60s", "WL_DELIVERY_WINDOW": "60s", "WL_DIAGNOSTIC_WINDOW": "8s", "GOTRACEBACK": "crash",
-		})}
-	p.db = p.engine()
-	_, err := p.Wlctl(p.ctx, "setup", "--apply", "--tenants", p.Tenants())
-	p.must(err)
-	p.keeper, err = seal.OpenKeeper(p.Environment["WL_KEYS_URL"], "")
-	p.must(err)
-	p.cluster, p.callbacks = p.world.cluster(p.prefix()), deployment.FreeAddress()
-	t.Cleanup(p.Close)
+	p := newProof(t, "panics", proofCase{transit: time.Minute, diagnostic: diagnostic})
+	p.Environment["GOTRACEBACK"] = "crash"
 	p.startBursting()
 
 	p.publish()
@@ -130,6 +120,7 @@ func TestNoPanicOfAnyStageShowsContent(t *testing.T) {
 	p.must(unless(sealed > 0, "no sealed value was seen"))
 	p.files("the logs, working and temporary folders", p.Dir, "")
 	p.database()
+	p.tight()
 }
 
 // startBursting builds every binary with the panics and starts them.
