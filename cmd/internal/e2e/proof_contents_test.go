@@ -57,9 +57,8 @@ func TestProofEveryFieldOfEveryContentHoldsACanary(t *testing.T) {
 	}
 }
 
-// requests are one request of every kind of content, with a canary in every field that takes one. Fields of up to 24
-// characters get one of 16.
-func (c *canaries) requests() []schemas.MessageRequest {
+// contents are one of every kind, with a canary in every field that takes one. Fields of up to 24 characters get one of 16.
+func (c *canaries) contents() []schemas.Content {
 	p := func() string { return c.plant(32) }
 	link := func() string { return "https://example.com/" + p() }
 	text := func(s string) schemas.TemplateParameter { return schemas.TemplateParameter{Type: "text", Text: s} }
@@ -80,7 +79,7 @@ func (c *canaries) requests() []schemas.MessageRequest {
 	buttons.Header = &schemas.InteractiveHeader{Media: document}
 	products := validatetest.ProductsOf(schemas.InteractiveSection{Title: c.plant(16), Products: []string{p()}})
 	products.CatalogID = p()
-	contents := []schemas.Content{
+	return []schemas.Content{
 		schemas.Text{Body: p()},
 		schemas.Media{Kind: schemas.Image, Link: link(), Caption: p()},
 		schemas.Media{Kind: schemas.Video, Link: link(), Caption: p()},
@@ -116,8 +115,12 @@ func (c *canaries) requests() []schemas.MessageRequest {
 		schemas.Interactive{Type: "location_request_message", Body: p(), ActionName: "send_location"},
 		schemas.Raw{Type: p(), JSON: `{"` + p() + `":"` + p() + `"}`},
 	}
-	var all []schemas.MessageRequest
-	for i, content := range contents {
+}
+
+// requests are one request of every kind of content, with a canary in recipient and reply_to too.
+func (c *canaries) requests() (all []schemas.MessageRequest) {
+	p := func() string { return c.plant(32) }
+	for i, content := range c.contents() {
 		r := validatetest.Good(ulid.Make().String(), c.phone())
 		if i%2 == 1 {
 			r.Recipient.UserID = "DE." + p()
