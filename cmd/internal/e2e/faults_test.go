@@ -12,11 +12,11 @@ import (
 	"github.com/whatsapplink/cloud/sinks/cloudapi/simulator"
 )
 
-// short is the rounds of the form that CI runs: one of every fault.
-const short = 12
+// fewest is the rounds of the form that CI runs: one of every fault.
+const fewest = 12
 
 var (
-	rounds = flag.Int("rounds", short, "rounds of faults, with a thousand messages each")
+	rounds = flag.Int("rounds", fewest, "rounds of faults, with a thousand messages each")
 	seed   = flag.Uint64("seed", 28, "decides which faults meet, and when")
 )
 

@@ -24,7 +24,7 @@ func (s *storm) occurredAll() {
 	}
 	for _, name := range slices.Sorted(maps.Keys(s.occurred)) {
 		s.t.Logf("%6d  %s", s.occurred[name], name)
-		if s.occurred[name] == 0 && *rounds >= short {
+		if s.occurred[name] == 0 && *rounds >= fewest {
 			s.t.Errorf("%s did not occur", name)
 		}
 	}

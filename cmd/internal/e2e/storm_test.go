@@ -102,7 +102,7 @@ func (s *storm) simulate(seed uint64) {
 			config.Senders[sender.ID] = simulator.Sender{WABA: sender.WABA, Token: secret("credentials", sender.ID), RatePerSecond: sender.Rate}
 		}
 	}
-	for range 2 + *rounds/short {
+	for range 2 + *rounds/fewest {
 		s.spare(config.Senders)
 	}
 	s.meta = simulator.New(config)
@@ -111,7 +111,7 @@ func (s *storm) simulate(seed uint64) {
 }
 
 // resends says that this is the long form.
-func resends() bool { return *rounds > short }
+func resends() bool { return *rounds > fewest }
 
 // resend lets the resender choose it, before its tenants are registered.
 func (s *storm) resend() {
