@@ -2,6 +2,7 @@
 // all on this machine. Its arguments choose parts; without any all run, in this order:
 //
 //	stages     each stage catches up alone on a filled topic
+//	redact     redact catches up while a million copies are within their window
 //	whole      the whole pipeline with the simulator and its callbacks
 //	parallel   deliver's keyed loop with claims, many in flight against one
 //	ceiling    one tenant, so one process of deliver, limits off
@@ -65,6 +66,7 @@ type part struct {
 // parts are all of them, in the order in which they run.
 var parts = []part{
 	{"stages", func(w *world, ctx context.Context, n sizes) ([]figure, error) { return w.stages(ctx, n.stages) }},
+	{"redact", func(w *world, ctx context.Context, n sizes) ([]figure, error) { return w.redact(ctx, n.stages) }},
 	{"whole", func(w *world, ctx context.Context, n sizes) ([]figure, error) { return w.whole(ctx, n.whole) }},
 	{"parallel", func(w *world, ctx context.Context, _ sizes) ([]figure, error) { return w.parallel(ctx) }},
 	{"ceiling", func(w *world, ctx context.Context, _ sizes) ([]figure, error) { return w.ceiling(ctx) }},
