@@ -110,7 +110,7 @@ func (c *canaries) contents() []schemas.Content {
 		list, buttons, products,
 		schemas.Interactive{Type: "product", Body: p(), CatalogID: p(), ProductID: p()},
 		validatetest.CtaOf(`{"display_text":"` + c.plant(16) + `","url":"` + link() + `"}`),
-		schemas.Interactive{Type: "flow", Body: p(), ActionName: "flow", ParametersJSON: `{"flow_id":"` + p() + `","flow_cta":"` + c.plant(16) + `","flow_token":"` + p() + `"}`},
+		schemas.Interactive{Type: "flow", Body: p(), ActionName: "flow", ParametersJSON: `{"flow_message_version":"3","flow_id":"` + p() + `","flow_cta":"` + c.plant(16) + `","flow_token":"` + p() + `"}`},
 		schemas.Interactive{Type: "catalog_message", Body: p(), ActionName: "catalog_message", ParametersJSON: `{"thumbnail_product_retailer_id":"` + p() + `"}`},
 		schemas.Interactive{Type: "location_request_message", Body: p(), ActionName: "send_location"},
 		schemas.Raw{Type: p(), JSON: `{"` + p() + `":"` + p() + `"}`},

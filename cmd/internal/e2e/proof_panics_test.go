@@ -55,7 +55,7 @@ var bursts = map[string][]struct{ name, file, old, call string }{
 	"redact": {{"redact", "stages/redact/redact.go", "([]Stripped, error) {\n", `burst(d.Labels["team"], "redact", d)`}},
 	"listen": {
 		{"reduce", "stages/listen/reduce.go", "(Reduction, error) {\n", `burst(string(body), "reduce", body)`},
-		{"post", "cmd/internal/wire/callbacks.go", "\tvar oversize *http.MaxBytesError\n", `burst(string(body), "post", body)`},
+		{"post", "cmd/internal/wire/callbacks.go", "\tctx, cancel := context.WithTimeout(r.Context(), appendWithin)\n", `burst(string(body), "post", body)`},
 	},
 	"record":  {{"record", "sinks/clickhouse/admit.go", "func Admit(e *schemas.Event) ([]*schemas.Event, error) {\n", `burst(e.Labels["team"], "record", e)`}},
 	"custody": {{"show", "cmd/internal/wire/custody.go", "\tplain := [][]byte{content}\n", `burst("show", "show", content)`}},

@@ -21,7 +21,7 @@ var planted = map[string]struct {
 	"transit is sealed under the shortest window": {edit{
 		"stages/validate/window.go", "if transit >= remaining {", "if transit > 0 {"}, "transit"},
 	"rejected input is not sealed": {edit{
-		"cmd/internal/wire/validate.go", "letter.Original, _, err = v.sealer.Seal(ctx, v.lane, tenant, message, seal.RejectedInput, original)", "letter.Original.Ciphertext = original"}, "no clear text"},
+		"cmd/internal/wire/rejected.go", "letter.Original, _, err = o.sealer.Seal(ctx, o.window, letter.TenantID, letter.MessageID, seal.RejectedInput, value)", "letter.Original.Ciphertext = value"}, "no clear text"},
 	"a late copy goes to its own lane all the same": {edit{
 		"stages/deliver/park.go", "w == window && now.Sub(outcomeAt) <= bucket(window)", "w == window"}, "windows never lengthen"},
 	"deliver does not look at objections": {edit{
