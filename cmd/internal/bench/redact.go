@@ -17,16 +17,13 @@ const (
 	redactFloor = 20_000
 	liveCopies  = 1_000_000 // within their window while redact works
 	redactRSS   = 200 << 20 // bytes, with the live ones
-	// redactLimit is not the default: with that one (220 MiB) the collector lets the heap grow past redactRSS while redact
-	// catches up, whatever it holds.
-	redactLimit = "150MiB"
-	sealedBytes = 500 // of a copy's content
+	sealedBytes = 500       // of a copy's content
 )
 
 // redact lets redact catch up alone on n copies that fell due while it was down, a million others being within their window.
 func (w *world) redact(ctx context.Context, n int) ([]figure, error) {
 	const ended, lasting = "delivered.24h", "delivered.72h"
-	d, err := w.deploy(ctx, "redacting.", map[string]string{"WL_PARTITIONS": "4", "WL_WINDOWS": "24h,72h", "GOMEMLIMIT": redactLimit})
+	d, err := w.deploy(ctx, "redacting.", map[string]string{"WL_PARTITIONS": "4", "WL_WINDOWS": "24h,72h"})
 	if err != nil {
 		return nil, err
 	}
@@ -46,7 +43,6 @@ func (w *world) redact(ctx context.Context, n int) ([]figure, error) {
 		return nil, err
 	}
 	f.what, f.floor = fmt.Sprintf("redact, %d copies live", liveCopies), redactFloor
-	f.comment += ", GOMEMLIMIT=" + redactLimit
 	if f.rss > redactRSS {
 		err = fmt.Errorf("redact took %d MiB with %d copies live, more than %d", f.rss>>20, liveCopies, redactRSS>>20)
 	}

@@ -76,7 +76,7 @@ func run[C any, P interface {
 	*C
 	Config
 }](name string, wire Wire[C], args []string, env map[string]string, stdout, stderr io.Writer) int {
-	harden(env)
+	harden(name, env)
 	flags := flag.NewFlagSet(name, flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	check := flags.Bool("check", false, "parse and validate the configuration, wire everything, connect to nothing; exit 0 or 2")
@@ -170,14 +170,19 @@ func NewProcess(name string, common *Common, stderr io.Writer) (*Process, error)
 }
 
 // harden turns core dumps off, so that no plaintext or key lands on disk by a crash, and sets the garbage collector
-// to what was measured best: fewer collections under a limit that keeps each process under 300 MiB.
-func harden(env map[string]string) {
+// to what was measured best: fewer collections under a limit that keeps a process under 200 MiB, however many messages are
+// live. Only deliver remembers messages one by one (what is parked, what was sent within the horizon): it stays under 300.
+func harden(name string, env map[string]string) {
 	_ = syscall.Setrlimit(syscall.RLIMIT_CORE, &syscall.Rlimit{})
 	if env["GOGC"] == "" {
 		debug.SetGCPercent(400)
 	}
 	if env["GOMEMLIMIT"] == "" {
-		debug.SetMemoryLimit(220 << 20)
+		limit := int64(150 << 20)
+		if name == "deliver" {
+			limit = 240 << 20
+		}
+		debug.SetMemoryLimit(limit)
 	}
 }
 
