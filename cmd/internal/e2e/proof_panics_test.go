@@ -58,7 +58,7 @@ var bursts = map[string][]struct{ name, file, old, call string }{
 		{"post", "cmd/internal/wire/callbacks.go", "\tctx, cancel := context.WithTimeout(r.Context(), appendWithin)\n", `burst(string(body), "post", body)`},
 	},
 	"record":  {{"record", "sinks/clickhouse/admit.go", "func Admit(e *schemas.Event) ([]*schemas.Event, error) {\n", `burst(e.Labels["team"], "record", e)`}},
-	"custody": {{"show", "cmd/internal/wire/custody.go", "\tplain := [][]byte{content}\n", `burst("show", "show", content)`}},
+	"custody": {{"show", "cmd/internal/wire/custody_answer.go", "\t\tplain, err := c.open(ctx, &d)\n", `burst("show", "show", plain)`}},
 }
 
 // Goal: no word of content, recipient or provider leaves by a panic of any stage, at debug level, nor by a core. Method:

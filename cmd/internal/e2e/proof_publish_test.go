@@ -84,7 +84,7 @@ func (p *proof) callBack(word string) (whole, half int) {
 	p.must(err)
 	mac := hmac.New(sha256.New, bytes.TrimSpace(secret))
 	mac.Write(body)
-	signature := http.Header{"X-Hub-Signature-256": {"sha256=" + hex.EncodeToString(mac.Sum(nil))}}
+	signature := http.Header{"Content-Type": {"application/json"}, "X-Hub-Signature-256": {"sha256=" + hex.EncodeToString(mac.Sum(nil))}}
 	url := "http://" + p.callbacks + callbackIn
 	return p.post(url, body, signature), p.post(url, body[:len(body)/2], signature)
 }

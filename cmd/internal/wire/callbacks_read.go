@@ -42,9 +42,8 @@ func (l *listener) take(w http.ResponseWriter, r *http.Request) (body []byte, he
 		length = listen.MaxBody
 	}
 	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyGrace + time.Duration(length)*time.Second/bodyRate))
-	kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	switch {
-	case err != nil || kind != "application/json":
+	case !maybeJSON(r.Header.Get("Content-Type")):
 		return nil, 0, refusal{http.StatusUnsupportedMediaType, "wrong_type"}
 	case len(r.Header.Get(signatureHeader)) != signatureLength:
 		return nil, 0, badSignature
@@ -52,7 +51,7 @@ func (l *listener) take(w http.ResponseWriter, r *http.Request) (body []byte, he
 		return nil, 0, oversize
 	}
 	counted := &counted{Reader: http.MaxBytesReader(w, r.Body, listen.MaxBody), memory: l.memory}
-	body, err = io.ReadAll(counted)
+	body, err := io.ReadAll(counted)
 	var tooLarge *http.MaxBytesError
 	switch {
 	case err == nil:
@@ -63,6 +62,12 @@ func (l *listener) take(w http.ResponseWriter, r *http.Request) (body []byte, he
 		return nil, counted.held, oversize
 	}
 	return nil, counted.held, refusal{http.StatusRequestTimeout, "cut_short"}
+}
+
+// maybeJSON says whether a Content-Type is JSON's, or missing, which the signature makes good.
+func maybeJSON(contentType string) bool {
+	kind, _, err := mime.ParseMediaType(contentType)
+	return contentType == "" || err == nil && kind == "application/json"
 }
 
 var errMemory = errors.New("too many bodies are in memory")
