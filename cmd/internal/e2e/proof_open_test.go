@@ -43,7 +43,7 @@ func (p *proof) open(only ...string) (sealed, opened int) {
 			if !may(topic) {
 				p.record(r)
 			}
-			for _, e := range envelopesOf(topic, r.Value) {
+			for _, e := range p.envelopesOf(topic, r.Value) {
 				sealed++
 				switch plain, err := opener.Open(p.ctx, e.sealed, e.tenant, e.message, e.purpose); {
 				case err == nil:
@@ -108,7 +108,7 @@ type envelope struct {
 }
 
 // envelopesOf are the sealed values of a record.
-func envelopesOf(topic string, value []byte) (all []envelope) {
+func (p *proof) envelopesOf(topic string, value []byte) (all []envelope) {
 	switch {
 	case topic == wire.ValidatedT:
 		if v, err := schemas.Validateds.Decode(value); err == nil {
@@ -129,9 +129,9 @@ func envelopesOf(topic string, value []byte) (all []envelope) {
 	case topic == wire.RejectedT:
 		if v, err := schemas.Rejecteds.Decode(value); err == nil {
 			switch {
-			case v.Original.Version == 0: // the record as it came
-				all = envelopesOf(v.Source.Topic, v.Original.Ciphertext)
-			case v.Stage == "validate":
+			case v.Original.Version == 0: // by a stage without a key: nothing of the record
+				p.must(unless(len(v.Original.Ciphertext) == 0, "a letter of %s holds clear bytes", v.Stage))
+			case v.Stage == "validate" || v.MessageID == v.Source.String(): // the record, sealed as it came in
 				all = append(all, envelope{v.Original, v.TenantID, v.MessageID, seal.RejectedInput, false})
 			default: // the envelope as it came
 				all = append(all, envelope{v.Original, v.TenantID, v.MessageID, seal.Transit, false})

@@ -104,6 +104,7 @@ func prove(t *testing.T, c proofCase, number int) {
 		p.publish()
 	}
 	p.await("all are sent and copied", 200*time.Millisecond, p.delivered)
+	p.must(p.seeds.look(p)) // while all are there
 	p.readable()
 	if whole, half := p.callBack("please"); whole != http.StatusOK || half != http.StatusUnauthorized {
 		t.Errorf("listen answered a genuine callback with %d and half of it with %d", whole, half)
@@ -203,8 +204,7 @@ func (p *proof) deadlineOf(windows ...time.Duration) (last time.Time) {
 
 // until follows the seeds up to a time that may move on, since more may be sealed, and a little longer.
 func (p *proof) until(deadline func() time.Time) {
-	for time.Now().Before(deadline().Add(looking)) {
-		p.must(p.seeds.look(p))
+	for p.must(p.seeds.look(p)); time.Now().Before(deadline().Add(looking)); p.must(p.seeds.look(p)) {
 		time.Sleep(200 * time.Millisecond) // not a wait for something: it is the time that matters
 	}
 }
