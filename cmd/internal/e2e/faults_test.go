@@ -39,6 +39,9 @@ var outages = []outage{
 	{"outage, five minutes scaled to 20 s", simulator.Fault{Kind: simulator.Refuse, Code: 2, HTTPStatus: 503}, 20 * time.Second},
 }
 
+// mostRefused is how many outages a run has: one that is refused again and again waits twice as long each time, for minutes.
+const mostRefused = 2
+
 // Goal: whatever breaks while messages flow, none is lost, none is sent twice, each ends in one final state, and that is
 // the one the simulator knows of; unknown are only messages that it never got or never called back for. In the long form
 // one tenant wants messages in doubt to be sent once more, and no more than that. Method: real processes, broker and
@@ -135,12 +138,17 @@ func (d *deck[T]) deal(random *rand.Rand, will func(T) bool) (card T, ok bool) {
 // provide lets the provider fail in one way after another until over is closed, each at least until a send met it; all is
 // closed once every way had its turn.
 func (s *storm) provide(ctx context.Context, over, all chan struct{}) {
-	random, cards := rand.New(rand.NewPCG(*seed, 3)), deck[outage]{suit: outages}
+	random, cards, refused := rand.New(rand.NewPCG(*seed, 3)), deck[outage]{suit: outages}, 0
 	for n := 0; ctx.Err() == nil; n++ {
 		if n == len(outages) {
 			close(all)
 		}
 		o, _ := cards.deal(random, func(outage) bool { return true })
+		if o.fault.Kind == simulator.Refuse {
+			if refused++; refused > mostRefused {
+				continue
+			}
+		}
 		met := s.meta.Counts().Faults[o.fault.Kind]
 		s.script(func() { s.theirs = []simulator.Fault{o.fault} })
 		for wait := o.lasts; ctx.Err() == nil && s.meta.Counts().Faults[o.fault.Kind] == met; wait = time.Second {
