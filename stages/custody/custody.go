@@ -16,7 +16,7 @@ import (
 
 // The verbs that are carried out.
 const (
-	Show         = "show"          // a message's diagnostic copy, sealed to the asker
+	Show         = "show"          // a message's content, on its way or in its diagnostic copy, sealed to the asker
 	ShowRejected = "show_rejected" // a dead letter's original, sealed to the asker; message_id holds its source coordinates
 	Redrive      = "redrive"       // publish a dead letter's original again, shown to nobody; message_id as above
 )
@@ -25,6 +25,7 @@ const (
 type Asked struct {
 	Control   schemas.Control
 	Delivered *schemas.Delivered // of show
+	Transit   bool               // Delivered stands for the copy of a message on its way; OutcomeAt is zero while it has no outcome
 	Letter    *Letter            // of show_rejected and redrive
 	Now       time.Time
 }
@@ -95,6 +96,8 @@ func unreadable(in *Asked) string {
 	switch {
 	case d == nil || d.TenantID != in.Control.TenantID || d.MessageID != in.Control.MessageID:
 		return ReasonNotFound
+	case in.Transit && d.OutcomeAt.IsZero(): // readable from its acceptance on
+		return ""
 	case !in.Now.Before(readableUntil(d)):
 		return ReasonWindowOver
 	case d.Content == nil:

@@ -260,3 +260,26 @@ func TestNothingTypedEntersTheRecords(t *testing.T) {
 		t.Error("no control was allowed: the test saw refusals only")
 	}
 }
+
+// TestAMessageOnItsWayIsReadableUntilItsWindowIsOver: goal: from acceptance on a transit copy may be read, and after the
+// outcome only as long as the diagnostic copy. Method: a table.
+func TestAMessageOnItsWayIsReadableUntilItsWindowIsOver(t *testing.T) {
+	for _, c := range []struct {
+		name, window string
+		outcome      time.Time
+		after        time.Duration
+		reason       string
+	}{
+		{"no outcome yet", "72h", time.Time{}, 0, ""},
+		{"no outcome yet, window zero", "0s", time.Time{}, 0, ""},
+		{"concluded within its window", "72h", outcomeAt, time.Hour, ""},
+		{"concluded, window over", "72h", outcomeAt, 72 * time.Hour, ReasonWindowOver},
+		{"concluded, window zero", "0s", outcomeAt, 0, ReasonWindowOver},
+	} {
+		in := askedAt(c.after)
+		in.Transit, in.Delivered.OutcomeAt, in.Delivered.Window = true, c.outcome, c.window
+		if d := decide(t, in); d.Reason != c.reason {
+			t.Errorf("%s: %q, not %q", c.name, d.Reason, c.reason)
+		}
+	}
+}

@@ -11,7 +11,7 @@ const (
 	ReasonStale             = "stale"               // asked longer ago than an answer is kept
 	ReasonBadPublicKey      = "bad_public_key"      // no X25519 public key an answer could be sealed to
 	ReasonUnknownTenant     = "unknown_tenant"      // not in the register
-	ReasonNotFound          = "not_found"           // no diagnostic copy of this message of this tenant, or no such letter
+	ReasonNotFound          = "not_found"           // no copy of this message of this tenant, or no such letter
 	ReasonWindowOver        = "window_over"         // the read window has passed: outcome + window, for a letter 24 h
 	ReasonNoContent         = "no_content"          // the copy or letter was written without content
 	ReasonNotARequest       = "not_a_request"       // only what came to a topic of requests is published again

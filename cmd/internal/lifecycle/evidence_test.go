@@ -11,7 +11,7 @@ import (
 	"github.com/whatsapplink/cloud/stages/redact"
 )
 
-// shownInWindow: content is shown to its own tenant, as it was accepted, from its outcome until its window is over, and
+// shownInWindow: content is shown to its own tenant, as it was accepted, until its window after its outcome is over, and
 // never later.
 func (w *world) shownInWindow() {
 	decoded(w, wire.AnswersT, schemas.Answers, func(r appended, a schemas.Answer) {
@@ -43,7 +43,7 @@ func (w *world) shownInWindow() {
 		if !own {
 			w.fault("tenant isolation", "%s was shown what it did not send", i.tenant)
 		}
-		if late := r.at.Sub(over.Add(promise)); !known || late > w.slack() {
+		if late := r.at.Sub(over.Add(promise)); known && late > w.slack() {
 			w.fault("read window", "%s was shown %v after its window", i.message, late)
 		}
 	})

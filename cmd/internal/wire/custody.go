@@ -91,6 +91,10 @@ func (c *custodian) decide(ctx context.Context, control schemas.Control) ([]deci
 	switch control.Verb {
 	case custody.Show:
 		asked.Delivered, err = c.find(ctx, control.TenantID, control.MessageID)
+		if asked.Delivered == nil && err == nil {
+			asked.Transit = true
+			asked.Delivered, err = c.transit(ctx, control.TenantID, control.MessageID)
+		}
 	case custody.ShowRejected, custody.Redrive:
 		asked.Letter, err = c.letter(ctx, control.MessageID)
 	}

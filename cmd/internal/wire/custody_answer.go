@@ -55,8 +55,11 @@ func (c *custodian) open(ctx context.Context, d *decided) ([][]byte, error) {
 		original, err := c.opener.Open(ctx, l.Original, l.TenantID, l.MessageID, purpose)
 		return [][]byte{original}, err
 	}
-	m := d.asked.Delivered
-	content, err := c.opener.Open(ctx, *m.Content, m.TenantID, m.MessageID, seal.Diagnostic)
+	m, purpose := d.asked.Delivered, seal.Diagnostic
+	if d.asked.Transit {
+		purpose = seal.Transit
+	}
+	content, err := c.opener.Open(ctx, *m.Content, m.TenantID, m.MessageID, purpose)
 	if err != nil || m.Diagnostics == nil {
 		return [][]byte{content}, err
 	}

@@ -85,12 +85,9 @@ func (c *custodian) newest(ctx context.Context, at scanned, key string, is func(
 		return err
 	}
 	near := start
-	if id, err := ulid.ParseStrict(key); err == nil {
-		made := ulid.Time(id.Time()).Add(-producersClock)
-		if made.After(at.since) {
-			if near, err = cluster.OffsetAt(ctx, at.topic, at.partition, made); err != nil {
-				return err
-			}
+	if made := madeAt(key).Add(-producersClock); made.After(at.since) {
+		if near, err = cluster.OffsetAt(ctx, at.topic, at.partition, made); err != nil {
+			return err
 		}
 	}
 	found := false
@@ -116,3 +113,12 @@ func (c *custodian) newest(ctx context.Context, at scanned, key string, is func(
 }
 
 const unbounded = math.MaxInt64
+
+// madeAt is the time that an id bears, where it is a ULID; the epoch where it bears none.
+func madeAt(id string) time.Time {
+	parsed, err := ulid.ParseStrict(id)
+	if err != nil {
+		return time.UnixMilli(0)
+	}
+	return ulid.Time(parsed.Time())
+}
