@@ -41,7 +41,9 @@ func TestParkedMessagesCostLittleMemory(t *testing.T) {
 		before := heapBytes()
 		p := owner()
 		fill(p)
-		if cost := (heapBytes() - before) / n; cost > most {
+		cost := (heapBytes() - before) / n
+		t.Logf("%s: %d bytes a message", what, cost)
+		if cost > most {
 			t.Errorf("%s: %d bytes a message", what, cost)
 		}
 		runtime.KeepAlive(attempts)
