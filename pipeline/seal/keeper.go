@@ -5,7 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"sync/atomic"
+	"sync"
 )
 
 // Keeper wraps keys under a root key that it alone has. Safe for concurrent use. Its errors are the world's and say
@@ -40,31 +40,51 @@ func OpenKeeper(keeperURL, oldURL string) (Keeper, error) {
 // keeper wraps with the current root key and unwraps with it or, while rotating, the old one.
 type keeper struct {
 	current, old *root
-	failed       atomic.Bool
+
+	mu                sync.Mutex
+	calls             int // begun
+	succeeded, failed int // the last begun of those that ended so: a call that hung tells nothing new when it fails
 }
 
 // Wrap encrypts plaintext under the current root key.
 func (k *keeper) Wrap(ctx context.Context, plaintext []byte) ([]byte, error) {
-	return k.told(k.current.wrap(ctx, plaintext))
+	call := k.begin()
+	ciphertext, err := k.current.wrap(ctx, plaintext)
+	k.end(call, err)
+	return ciphertext, err
 }
 
 // Unwrap decrypts what Wrap returned; if neither root key does it, the current one's error counts.
 func (k *keeper) Unwrap(ctx context.Context, ciphertext []byte) ([]byte, error) {
+	call := k.begin()
 	plaintext, err := k.current.unwrap(ctx, ciphertext)
 	if err != nil && k.old != nil {
-		if plaintext, oldErr := k.old.unwrap(ctx, ciphertext); oldErr == nil {
-			return k.told(plaintext, nil)
+		if older, oldErr := k.old.unwrap(ctx, ciphertext); oldErr == nil {
+			plaintext, err = older, nil
 		}
 	}
-	return k.told(plaintext, err)
+	k.end(call, err)
+	return plaintext, err
 }
 
-// told remembers how a call ended, unless its caller ended it.
-func (k *keeper) told(result []byte, err error) ([]byte, error) {
-	if !errors.Is(err, context.Canceled) {
-		k.failed.Store(err != nil)
+// begin numbers a call.
+func (k *keeper) begin() int {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.calls++
+	return k.calls
+}
+
+// end remembers how a call ended, unless its caller ended it.
+func (k *keeper) end(call int, err error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	switch {
+	case err == nil:
+		k.succeeded = max(k.succeeded, call)
+	case !errors.Is(err, context.Canceled):
+		k.failed = max(k.failed, call)
 	}
-	return result, err
 }
 
 type keeperError struct{}
@@ -74,7 +94,9 @@ func (keeperError) Class() string { return "keeper" }
 
 // Ready says whether the last call succeeded, or none was made.
 func (k *keeper) Ready() error {
-	if k.failed.Load() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.failed > k.succeeded {
 		return keeperError{}
 	}
 	return nil

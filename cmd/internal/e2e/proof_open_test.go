@@ -49,7 +49,7 @@ func (p *proof) open(only ...string) (sealed, opened int) {
 				case err == nil:
 					opened++
 					hits := p.canaries.In(plain)
-					p.must(unless(len(hits) > 0 || e.diagnostics, "what %s seals holds no canary", r.Position))
+					p.must(unless(len(hits) > 0 || e.foreign, "what %s seals holds no canary", r.Position))
 					for _, name := range hits {
 						p.opened[name]++
 					}
@@ -104,7 +104,7 @@ type envelope struct {
 	sealed          schemas.Sealed
 	tenant, message string
 	purpose         seal.Purpose
-	diagnostics     bool // which need not hold a word of ours
+	foreign         bool // diagnostics, a control or an envelope of ours: it need not hold a word of content
 }
 
 // envelopesOf are the sealed values of a record.
@@ -132,7 +132,7 @@ func (p *proof) envelopesOf(topic string, value []byte) (all []envelope) {
 			case v.Original.Version == 0: // by a stage without a key: nothing of the record
 				p.must(unless(len(v.Original.Ciphertext) == 0, "a letter of %s holds clear bytes", v.Stage))
 			case v.Stage == "validate" || v.MessageID == v.Source.String(): // the record, sealed as it came in
-				all = append(all, envelope{v.Original, v.TenantID, v.MessageID, seal.RejectedInput, false})
+				all = append(all, envelope{v.Original, v.TenantID, v.MessageID, seal.RejectedInput, v.Stage != "validate"})
 			default: // the envelope as it came
 				all = append(all, envelope{v.Original, v.TenantID, v.MessageID, seal.Transit, false})
 			}
