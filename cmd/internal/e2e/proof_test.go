@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -32,24 +33,24 @@ const (
 // every kind with random canaries in every field, separate processes, uncompressed topics; before the deadline the same
 // scan finds them and the same opener opens them. Cases run side by side; a broker that restarts has its turn alone.
 func TestProofContentIsGoneFromARealBroker(t *testing.T) {
-	due, ran := 0, 0
-	t.Run("cases", func(t *testing.T) {
-		for i, c := range proofCases {
-			if !c.alone && (c.short || *allProofs) {
-				due++
-				t.Run(c.name, func(t *testing.T) { prove(t, c, i); ran++ })
+	due, ran := 0, new(atomic.Int32)
+	for _, alone := range []bool{false, true} {
+		group := "side by side"
+		if alone {
+			group = "alone"
+		}
+		t.Run(group, func(t *testing.T) {
+			for i, c := range proofCases {
+				if c.alone == alone && (c.short || *allProofs) {
+					due++
+					t.Run(c.name, func(t *testing.T) { prove(t, c, i); ran.Add(1) })
+				}
 			}
-		}
-	})
-	for i, c := range proofCases {
-		if c.alone && *allProofs {
-			due++
-			t.Run(c.name, func(t *testing.T) { prove(t, c, i); ran++ })
-		}
+		})
 	}
 	chosen := strings.Contains(flag.Lookup("test.run").Value.String(), "/") // by who runs the test
-	if ran != due && !chosen && !testing.Short() {
-		t.Errorf("%d of %d cases came to their end", ran, due)
+	if ended := int(ran.Load()); ended != due && !chosen && !testing.Short() {
+		t.Errorf("%d of %d cases came to their end", ended, due)
 	}
 }
 
@@ -88,7 +89,17 @@ func newProof(t *testing.T, name string, c proofCase) *proof {
 	p.must(err)
 	p.cluster, p.callbacks = p.world.cluster(p.prefix()), deployment.FreeAddress()
 	t.Cleanup(p.Close) // before the engine ends, which waits for its clients
+	t.Cleanup(p.tails)
 	return p
+}
+
+// tails shows what each process said last, where the test failed.
+func (p *proof) tails() {
+	for name, process := range p.processes {
+		if p.t.Failed() {
+			p.t.Logf("%s said last:\n%s", name, process.Tail(10))
+		}
+	}
 }
 
 func prove(t *testing.T, c proofCase, number int) {
@@ -126,9 +137,6 @@ func (p *proof) settings() {
 		changed := map[string]string{"compression.type": "uncompressed"}
 		if among(topic, []string{wire.Requests, wire.ValidatedT, wire.RoutedT, "retry."}) {
 			changed["segment.ms"] = "1000"
-		}
-		if topic == wire.Requests && p.ingress > 0 {
-			changed["retention.ms"] = fmt.Sprint(p.ingress.Milliseconds())
 		}
 		p.must(p.cluster.AlterConfigs(p.ctx, topic, changed))
 	}
