@@ -10,6 +10,12 @@ func (b *Batch[In, Out]) ReorderEffects(order [3]int) {
 	}
 }
 
+// Bounds of a Keyed loop.
+const (
+	AtOnce      = atOnce
+	ArrivalSize = arrivalSize
+)
+
 // Tracker gives tests the tracker of unfinished offsets.
 type Tracker = tracker
 

@@ -259,3 +259,32 @@ func TestBrokenSourceStops(t *testing.T) {
 type brokenSource struct{ pipeline.Source }
 
 func (brokenSource) Fetch(context.Context) ([]pipeline.Record, error) { return nil, errWorld }
+
+// Goal: many effects under way stop the lanes, so that memory stays bounded, and never a replay, on which their ends may
+// hang. Method: effects that hang, more of them than may be under way at once.
+func TestEffectsUnderWayBoundTheLanes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const n = 5000
+		k, d, l := keyed(t)
+		k.Lanes[0].ReadAhead = n
+		d.answer = performEach
+		free := make(chan struct{})
+		k.Perform = func(context.Context, string) (any, error) { <-free; return nil, nil }
+		publish(t, l, "in", 0, numbers(n)...)
+		loop := start(k.Run)
+		synctest.Wait()
+		arrived := len(d.lines()) - 1
+		if most := pipeline.AtOnce + pipeline.ArrivalSize; arrived < pipeline.AtOnce || arrived >= most {
+			t.Errorf("%d records arrived, want at least %d and less than %d", arrived, pipeline.AtOnce, most)
+		}
+		publish(t, l, "back", 0, "followed")
+		synctest.Wait()
+		equal(t, "inputs", d.lines()[arrived+1:], []string{"back followed"})
+		close(free)
+		synctest.Wait()
+		equal(t, "inputs in the end", len(d.lines()), 1+n+1+n)
+		if err := loop.stop(); err != nil {
+			t.Fatal(err)
+		}
+	})
+}

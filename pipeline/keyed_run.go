@@ -14,6 +14,10 @@ import (
 const (
 	commitEvery = 250 * time.Millisecond
 	lastCommit  = 5 * time.Second // bound of the last commit
+	// atOnce is how many effects may be under way before the lanes wait: each has a goroutine, so without a bound a filled
+	// topic whose records need no call takes as much memory as is read ahead. Above the calls that a partition may have
+	// under way (deliver's flightOfAll), so that slow ones stop no lane.
+	atOnce = 2048
 )
 
 // keyedRun is one Run of a Keyed. Its fields belong to the goroutine of loop; the others talk to it by channels.
@@ -25,6 +29,7 @@ type keyedRun[E any] struct {
 	cancel    context.CancelFunc
 	work      *pool.ContextPool // feeds, effects and commits; its first error or panic ends all
 	stopped   chan struct{}     // closed when work has failed or its time to drain is over
+	replayed  chan arrival
 	arrivals  chan arrival
 	performed chan Performed[E]
 	reached   chan reached
@@ -48,6 +53,7 @@ func newKeyedRun[E any](ctx context.Context, k *Keyed[E]) (*keyedRun[E], error) 
 		feeds:     make(map[partition]*feed),
 		stepping:  k.Name + " step",
 		stopped:   make(chan struct{}),
+		replayed:  make(chan arrival),
 		arrivals:  make(chan arrival),
 		performed: make(chan Performed[E]),
 		reached:   make(chan reached),
@@ -89,13 +95,19 @@ func (r *keyedRun[E]) loop(ctx context.Context) (err error) {
 	defer tick.Stop()
 	asked := ctx.Done()
 	for !(r.draining && r.concluded()) {
+		arrivals := r.arrivals
+		if r.performing >= atOnce {
+			arrivals = nil
+		}
 		select {
 		case <-r.stopped:
 			return nil // stop tells why
 		case <-asked:
 			asked, r.draining = nil, true
 			err = r.step(Draining{})
-		case a := <-r.arrivals:
+		case a := <-r.replayed:
+			err = r.arrive(a)
+		case a := <-arrivals:
 			err = r.arrive(a)
 		case p := <-r.performed:
 			r.performing--
@@ -153,7 +165,7 @@ func (r *keyedRun[E]) catchUp(ctx context.Context) error {
 func (r *keyedRun[E]) startReplays() {
 	for _, l := range r.k.Replays {
 		f := r.feeds[partitionOf(l.Source)]
-		r.spawn(func(ctx context.Context) error { return f.feedReplay(ctx, r.k.Retry, r.arrivals, r.reached) })
+		r.spawn(func(ctx context.Context) error { return f.feedReplay(ctx, r.k.Retry, r.replayed, r.reached) })
 	}
 }
 

@@ -37,7 +37,7 @@ func TestImportDirections(t *testing.T) {
 		module + "pipeline/kafka/embedded":    {"cmd/wlctl"},
 		module + "sinks/clickhouse/embedded":  {"cmd/wlctl", "cmd/internal/bench"},
 		module + "sinks/cloudapi/simulator":   {"cmd/wlctl", "cmd/internal/deployment", "cmd/internal/bench"},
-		module + "pipeline/kafka/kafkatest":   {"cmd/internal/bench"},
+		module + "pipeline/kafka/kafkatest":   {"cmd/internal/bench", "cmd/internal/deployment"},
 	}
 	seen := map[string]bool{}
 	for _, p := range packages {

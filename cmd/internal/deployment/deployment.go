@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -15,6 +14,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/whatsapplink/cloud/pipeline/kafka/kafkatest"
 	"github.com/whatsapplink/cloud/sinks/cloudapi/simulator"
 )
 
@@ -164,10 +164,9 @@ func (d *Deployment) Close() {
 
 // FreeAddress is a loopback address nobody listens on at the moment.
 func FreeAddress() string {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	port, err := kafkatest.FreePort()
 	if err != nil {
 		return "127.0.0.1:0"
 	}
-	defer func() { _ = l.Close() }()
-	return l.Addr().String()
+	return fmt.Sprintf("127.0.0.1:%d", port)
 }

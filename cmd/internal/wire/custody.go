@@ -113,17 +113,29 @@ func (c *custodian) decide(ctx context.Context, control schemas.Control) ([]deci
 	return all, nil
 }
 
-// carryOut audits first: no audit record, no content. Then it opens, and answers.
+// carryOut audits first: no audit record, no content. Then it does what was asked for, and tells once that is acknowledged.
 func (c *custodian) carryOut(ctx context.Context, _ pipeline.Span, all []decided) error {
 	for _, d := range all {
-		err := pipeline.Retry(ctx, pipeline.Backoff{}, "audit", func(ctx context.Context) error { return c.auditor.Append(ctx, d.Audit) })
-		if err != nil {
-			return err
+		var again, told []pipeline.Output
+		steps := []func(ctx context.Context) error{
+			func(ctx context.Context) error { return c.auditor.Append(ctx, d.Audit) },
+			func(ctx context.Context) (err error) { again, told, err = c.answer(ctx, d); return err },
+			func(ctx context.Context) error { return c.append(ctx, again) },
+			func(ctx context.Context) error { return c.append(ctx, told) },
 		}
-		answers := &pipeline.Topics[decided]{Encode: c.answer, Log: c.log}
-		if err := answers.Write(ctx, pipeline.Span{}, []decided{d}); err != nil {
-			return err
+		for _, step := range steps {
+			if err := pipeline.Retry(ctx, pipeline.Backoff{}, "answer a control", step); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
+}
+
+func (c *custodian) append(ctx context.Context, outputs []pipeline.Output) error {
+	if len(outputs) == 0 {
+		return nil
+	}
+	_, err := c.log.Append(ctx, outputs)
+	return err
 }

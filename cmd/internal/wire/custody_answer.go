@@ -10,39 +10,38 @@ import (
 	"github.com/whatsapplink/cloud/stages/custody"
 )
 
-// answer opens what was allowed, seals it to the asker or publishes it again, and tells.
-func (c *custodian) answer(ctx context.Context, d decided) ([]pipeline.Output, error) {
+// answer opens what was allowed and seals it to the asker or has it published again, and says what to tell then.
+func (c *custodian) answer(ctx context.Context, d decided) (again, told []pipeline.Output, err error) {
 	control := &d.asked.Control
 	answer := schemas.Answer{ControlID: control.ControlID, Status: "refused", Reason: d.Reason, At: time.Now()}
-	var outputs []pipeline.Output
 	if d.Allow {
 		plain, err := c.open(ctx, &d)
 		switch {
 		case unopenable(err):
 			answer.Reason = custody.ReasonKeyGone
 		case err != nil:
-			return nil, err
+			return nil, nil, err
 		case control.Verb == custody.Redrive:
 			answer.Status = "redriven"
-			outputs = append(outputs, again(d.asked.Letter, plain[0]))
+			again = []pipeline.Output{original(d.asked.Letter, plain[0])}
 		default:
 			answer.Status = "shown"
 			if err := sealAnswer(&answer, control.PublicKey, plain); err != nil {
-				return nil, err
+				return nil, nil, err
 			}
 		}
 	}
-	told := []output{record(AnswersT, []byte(answer.ControlID), schemas.Answers, &answer)}
+	records := []output{record(AnswersT, []byte(answer.ControlID), schemas.Answers, &answer)}
 	if answer.Status == "shown" {
-		told = append(told, record(EventsT, []byte(d.Event.MessageID), schemas.Events, d.Event))
+		records = append(records, record(EventsT, []byte(d.Event.MessageID), schemas.Events, d.Event))
 	}
-	encoded, err := encodeAll(told...)
-	return append(outputs, encoded...), err
+	told, err = encodeAll(records...)
+	return again, told, err
 }
 
-// again is the original as a new record of its own topic's partition. Its key is not known any more.
-func again(letter *custody.Letter, original []byte) pipeline.Output {
-	return pipeline.Output{Topic: letter.Source.Topic, Partition: int(letter.Source.Partition), Value: original}
+// original is what was rejected as a new record of its own topic's partition. Its key is not known any more.
+func original(letter *custody.Letter, value []byte) pipeline.Output {
+	return pipeline.Output{Topic: letter.Source.Topic, Partition: int(letter.Source.Partition), Value: value}
 }
 
 // open returns what was asked for: content and, where there are any, diagnostics; or a letter's original.

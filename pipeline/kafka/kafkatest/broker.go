@@ -2,9 +2,7 @@ package kafkatest
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -59,12 +57,16 @@ func Run(ctx context.Context, dir string, o Options) (*Broker, error) {
 
 // configure writes server.properties.
 func (b *Broker) configure(o Options) error {
-	ports, err := freePorts(2)
+	port, err := FreePort()
 	if err != nil {
-		return fmt.Errorf("find free ports: %w", err)
+		return err
 	}
-	b.port = ports[0]
-	own, controller := "127.0.0.1:"+strconv.Itoa(ports[0]), "127.0.0.1:"+strconv.Itoa(ports[1])
+	second, err := FreePort()
+	if err != nil {
+		return err
+	}
+	b.port = port
+	own, controller := "127.0.0.1:"+strconv.Itoa(port), "127.0.0.1:"+strconv.Itoa(second)
 	properties := map[string]string{
 		"process.roles":                            "broker,controller",
 		"node.id":                                  "1",
@@ -197,19 +199,3 @@ func (b *Broker) Resume() error { return b.process.Signal(syscall.SIGCONT) }
 
 // Close ends the broker.
 func (b *Broker) Close() { b.Kill() }
-
-// freePorts returns n ports that are free now.
-func freePorts(n int) ([]int, error) {
-	var ports []int
-	var errs []error
-	for range n {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			errs = append(errs, err)
-			continue
-		}
-		defer l.Close() // held until all are found, so that they differ
-		ports = append(ports, l.Addr().(*net.TCPAddr).Port)
-	}
-	return ports, errors.Join(errs...)
-}
