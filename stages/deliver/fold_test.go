@@ -120,8 +120,8 @@ func TestMemoryForgetsAndReadsBack(t *testing.T) {
 		w.after(time.Duration(i+1)*10*time.Minute, func() { w.route("other" + string(rune('a'+i))) })
 	}
 	w.run(5 * time.Hour)
-	if o.p.known(keyOf("acme", "m1")) != nil || len(o.p.messages) > 0 || len(o.p.past) > 15 {
-		t.Errorf("%d messages and %d past ones are still in memory", len(o.p.messages), len(o.p.past))
+	if o.p.known(keyOf("acme", "m1")) != nil || len(o.p.messages) > 0 || o.p.past.len() > 15 {
+		t.Errorf("%d messages and %d past ones are still in memory", len(o.p.messages), o.p.past.len())
 	}
 	w.route("m1", accepted(first), func(r *schemas.Routed) { r.Source.Offset = 0 })
 	w.route("m1", accepted(first.Add(50*time.Minute)))
@@ -162,7 +162,7 @@ func TestLongParkedMessagesAreNotReadBackEachTime(t *testing.T) {
 	o.crashed()
 	o = w.own()
 	w.run(19 * time.Hour)
-	if n := len(o.p.messages) + len(o.p.past); reads > 1 || n > 30 {
+	if n := len(o.p.messages) + o.p.past.len(); reads > 1 || n > 30 {
 		t.Errorf("the second owner read back %d times and keeps %d messages", reads, n)
 	}
 	delete(w.stops, "number/200")
@@ -189,8 +189,8 @@ func TestNewOwnerKeepsLittleOfWhatIsOver(t *testing.T) {
 	w.run(10 * time.Minute)
 	o.crashed()
 	o = w.own()
-	if len(o.p.messages) != 0 || len(o.p.past) != 2 {
-		t.Errorf("%d messages whole and %d as past, want 2 as past", len(o.p.messages), len(o.p.past))
+	if len(o.p.messages) != 0 || o.p.past.len() != 2 {
+		t.Errorf("%d messages whole and %d as past, want 2 as past", len(o.p.messages), o.p.past.len())
 	}
 	told := len(w.told)
 	w.route("m1", accepted(epoch), func(r *schemas.Routed) { r.Source.Offset = 0 })

@@ -13,9 +13,9 @@ import (
 type Partition struct {
 	cfg      Config
 	messages map[key]*message
-	past     map[key]past    // messages that are over
-	resting  map[key]resting // messages that lie in a lane
-	aged     []aged          // all of them, in the order in which they were met, for pruning
+	past     kept[past]    // messages that are over
+	resting  kept[resting] // messages that lie in a lane
+	aged     []aged        // all of them, in the order in which they were met, for pruning
 	senders  map[string]*sender
 	stops    map[string]schemas.Stop   // set here and maybe not yet in the register
 	flight   int                       // claims and calls under way
@@ -37,7 +37,7 @@ type Partition struct {
 // New returns an empty Partition; it opens nothing.
 func New(cfg Config) *Partition {
 	return &Partition{
-		cfg: cfg, messages: make(map[key]*message), past: make(map[key]past), resting: make(map[key]resting), senders: make(map[string]*sender),
+		cfg: cfg, messages: make(map[key]*message), past: newKept[past](), resting: newKept[resting](), senders: make(map[string]*sender),
 		stops: make(map[string]schemas.Stop), since: cfg.Since,
 	}
 }

@@ -83,7 +83,7 @@ func (m *message) reduce(accepted int64, final entry) {
 func (p *Partition) retire(m *message) {
 	if r, ok := m.rest(p.cfg.Horizon); ok && p.messages[m.key] == m {
 		delete(p.messages, m.key)
-		p.resting[m.key] = r
+		p.resting.put(m.key, r)
 		return
 	}
 	if len(m.entries) != 1 || len(m.sends) > 1 || p.messages[m.key] != m || m.busy(p.cfg.Horizon) {
@@ -94,10 +94,10 @@ func (p *Partition) retire(m *message) {
 		return
 	}
 	delete(p.messages, m.key)
-	p.past[m.key] = past{
+	p.past.put(m.key, past{
 		accepted: e.accepted, offset: e.offset, at: e.at.UnixMilli(), source: e.source,
 		class: uint8(finalOf(e.Class)), former: len(m.sends) == 0,
-	}
+	})
 }
 
 // known returns what is known of a message, nil for nothing. It is not to be changed: see message.
@@ -105,10 +105,10 @@ func (p *Partition) known(k key) *message {
 	if m := p.messages[k]; m != nil {
 		return m
 	}
-	if o, ok := p.past[k]; ok {
+	if o, ok := p.past.get(k); ok {
 		return o.message(k)
 	}
-	if r, ok := p.resting[k]; ok {
+	if r, ok := p.resting.get(k); ok {
 		return r.message(k)
 	}
 	return nil
@@ -122,12 +122,12 @@ func (p *Partition) message(k key, at time.Time) *message {
 		p.aged = append(p.aged, aged{k, at.UnixMilli()})
 	}
 	if p.messages[k] != m {
-		if _, rested := p.resting[k]; !rested {
+		if _, rested := p.resting.get(k); !rested {
 			m.since = p.since
 		}
 		p.messages[k] = m
-		delete(p.past, k)
-		delete(p.resting, k)
+		p.past.drop(k)
+		p.resting.drop(k)
 	}
 	return m
 }
@@ -173,8 +173,8 @@ func (p *Partition) prune(now time.Time) {
 			continue
 		}
 		delete(p.messages, a.key)
-		delete(p.past, a.key)
-		delete(p.resting, a.key)
+		p.past.drop(a.key)
+		p.resting.drop(a.key)
 		if !last.Before(p.since) {
 			p.since = last.Add(time.Millisecond) // the resolution of append times
 		}

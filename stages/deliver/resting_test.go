@@ -13,7 +13,7 @@ import (
 func TestParkedMessagesCostLittleMemory(t *testing.T) {
 	// Goal: a million parked messages leave room in 300 MiB, under the owner that parked them and under the next one, which
 	// reads of their calls in the log. Method: 100,000 of them, half refused once before; the heap is weighed.
-	const n, most = 100_000, 200 // bytes
+	const n, most = 100_000, 150 // bytes
 	now := epoch
 	tenant := schemas.Tenant{TenantID: "acme", Status: "active"}
 	owner := func() *Partition {
@@ -68,12 +68,12 @@ func TestParkedMessagesCostLittleMemory(t *testing.T) {
 			}
 		}
 	})
-	if len(p.messages) != 0 || len(p.resting) != n {
-		t.Errorf("%d messages whole, %d resting", len(p.messages), len(p.resting))
+	if len(p.messages) != 0 || p.resting.len() != n {
+		t.Errorf("%d messages whole, %d resting", len(p.messages), p.resting.len())
 	}
 	p = weigh("taken over", replay)
-	if len(p.messages) != 0 || len(p.resting) != n/2 {
-		t.Errorf("taken over: %d messages whole, %d resting", len(p.messages), len(p.resting))
+	if len(p.messages) != 0 || p.resting.len() != n/2 {
+		t.Errorf("taken over: %d messages whole, %d resting", len(p.messages), p.resting.len())
 	}
 }
 
@@ -93,8 +93,8 @@ func TestTriesAreCountedAcrossTheLanes(t *testing.T) {
 	o := w.own()
 	w.route("m1")
 	w.run(80 * time.Second)
-	if len(o.p.resting) != 1 || len(o.p.messages) != 0 {
-		t.Errorf("%d resting, %d whole", len(o.p.resting), len(o.p.messages))
+	if o.p.resting.len() != 1 || len(o.p.messages) != 0 {
+		t.Errorf("%d resting, %d whole", o.p.resting.len(), len(o.p.messages))
 	}
 	o.crashed()
 	w.own()
