@@ -32,7 +32,7 @@ bench: ## speed floors on a real broker and the real engine, with CPU microsecon
 proof: ## erasure at rest on a real broker: every case with the lateness measured, panics that show nothing, scans that find
 	CI=true $(GO) test -count=1 -v -timeout 20m -parallel 4 -run '^TestProof' ./cmd/internal/e2e -proof
 
-faults: ## 50,000 messages through 50 rounds of faults on a real broker: kills, stalls, outages; about 10 minutes
+faults: ## 50,000 messages through 50 rounds of faults on a real broker: kills, stalls, outages; about 11 minutes
 	CI=true $(GO) test ./cmd/internal/e2e -run Faults -count=1 -v -timeout 60m -rounds 50
 
 soak: ## 5,000 random lives of content against every invariant, in fake time; CI runs 200

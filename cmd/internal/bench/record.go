@@ -64,6 +64,22 @@ func (w *world) record(ctx context.Context, n int) ([]figure, error) {
 	return figures, err
 }
 
+// refreshed waits until what depends on the events that were there is computed: the steady state begins then.
+func refreshed(ctx context.Context, db *clickhouse.DB) error {
+	for start := time.Now().UTC(); ; {
+		rows, err := db.Query(ctx, "SELECT max(through) > ? FROM refreshes", start)
+		if err != nil {
+			return err
+		}
+		if rows.Values[0][0] == "1" {
+			return nil
+		}
+		if err := pause(ctx); err != nil {
+			return err
+		}
+	}
+}
+
 func micros(d time.Duration, n int) float64 { return float64(d.Microseconds()) / float64(n) }
 
 // told are the events of a message that goes well.
@@ -146,6 +162,9 @@ func freshness(ctx context.Context, d *deployment.Deployment, c *kafka.Cluster, 
 	if err := p.Ready(ctx); err != nil {
 		return f, err
 	}
+	if err := refreshed(ctx, db); err != nil {
+		return f, err
+	}
 	r := rand.New(rand.NewPCG(3, 4))
 	var acknowledged [beats + 1]time.Time
 	var late []time.Duration
@@ -171,7 +190,7 @@ func freshness(ctx context.Context, d *deployment.Deployment, c *kafka.Cluster, 
 			beat++
 		}
 		rows, err := db.Query(ctx, `SELECT count() FROM
-(SELECT attempt FROM events WHERE kind = 'accepted' AND attempt > 0 GROUP BY attempt HAVING count() = ?)`, freshRate/10)
+(SELECT attempt FROM events WHERE accepted_at >= ? AND attempt > 0 GROUP BY attempt HAVING count() = ?)`, start.UTC().Truncate(time.Second), freshRate/10)
 		if err != nil {
 			return f, err
 		}
