@@ -1,6 +1,7 @@
 package deliver
 
 import (
+	"slices"
 	"time"
 
 	"github.com/whatsapplink/cloud/pipeline"
@@ -57,12 +58,20 @@ func (p *Partition) park(now time.Time, w *work, until time.Time, reason string)
 }
 
 func (p *Partition) parked(now time.Time, w *work, e Park, at pipeline.Position) {
-	w.send.parked = at
+	early := slices.Index(w.from, at)
+	if early < 0 {
+		w.send.parked = at
+	} else { // the copy fell due before its append was known: it is no second copy, to end with w, but what w goes on as
+		w.from = slices.Delete(w.from, early, early+1)
+	}
 	told := event(&w.routed, schemas.KindParked, now)
 	told.Attempt, told.Reason = e.Routed.Attempt, w.parkedFor
 	told.DueAt, told.Detail = e.Routed.DueAt, e.Routed.DueAt.UTC().Format("2006-01-02T15:04:05.000Z")
 	p.do(Emit{Events: []schemas.Event{told}, w: w})
 	p.finish(w)
+	if early >= 0 {
+		p.begin(now, w.msg, w.send, e.Routed, []pipeline.Position{at}, true)
+	}
 }
 
 // Placement is where a diagnostic copy goes.

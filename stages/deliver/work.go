@@ -174,10 +174,13 @@ func (p *Partition) settle(now time.Time, w *work, st standing) {
 		p.park(now, w, earlier(by, now.Add(settleStep)), reasonInDoubt)
 		return
 	}
-	safe := c.at.Add(ClaimLife + HTTPTimeout + resendSlack) // by then the claimant has dialled or never will
+	next := c.at.Add(ClaimLife + HTTPTimeout + resendSlack) // by then the claimant has dialled or never will
+	if st.last != nil {                                     // the second send was refused, or never left
+		next = later(next, st.last.RetryAt)
+	}
 	if tenant.OnUnknown == "resend" && len(st.open) == 1 && now.Before(w.routed.ExpiresAt) {
-		if now.Before(safe) {
-			p.park(now, w, safe, reasonInDoubt)
+		if now.Before(next) {
+			p.wait(now, w, next, reasonInDoubt)
 			return
 		}
 		w.resend = c.ClaimID

@@ -1,0 +1,79 @@
+package deliver
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/whatsapplink/cloud/pipeline"
+	"github.com/whatsapplink/cloud/schemas"
+)
+
+func TestACopyThatComesBeforeItsParkIsKnownIsNotLost(t *testing.T) {
+	// Goal: G1 when a broker or this process pauses between the append to a lane and its acknowledgement: the copy may then
+	// fall due and arrive first. Method: park a message at a stop, let the copy arrive, then acknowledge it, and lift the
+	// stop; a position is finished only when the message ended or lies in a lane further on.
+	w := newWorld(t)
+	w.stops["number/100"] = schemas.Stop{Scope: "number", ID: "100", Effect: "park", SetAt: epoch, Until: epoch.Add(10 * time.Second)}
+	p := newPartition(w)
+	m := routedAt(epoch, "m1")
+	parks := p.Step(epoch, arrival(TopicRouted, 0, &m))
+	park := effectOf[Park](t, parks)
+
+	now := epoch.Add(20 * time.Second)
+	at := pipeline.Position{Topic: park.Lane, Offset: 7}
+	if next := p.Step(now, arrival(at.Topic, at.Offset, &park.Routed)); len(next.Finished) > 0 {
+		t.Fatalf("finished %v before the copy was acknowledged", next.Finished)
+	}
+	next := p.Step(now, pipeline.Performed[Effect]{Effect: park, Result: at})
+	finished, claimed := next.Finished, false
+	for len(next.Effects) > 0 {
+		e := next.Effects[0]
+		rest := next.Effects[1:]
+		if _, claimed = e.(AppendClaim); claimed {
+			break
+		}
+		next = p.Step(now, pipeline.Performed[Effect]{Effect: e})
+		finished = append(finished, next.Finished...)
+		next.Effects = append(rest, next.Effects...)
+	}
+	if slices.Contains(finished, at) {
+		t.Errorf("finished %v: the only copy of a message that waits", finished)
+	}
+	if !slices.Contains(finished, pipeline.Position{Topic: TopicRouted}) {
+		t.Errorf("finished %v, want the record that the copy stands for", finished)
+	}
+	if !claimed {
+		t.Error("the message whose turn had come was not sent")
+	}
+}
+
+func newPartition(w *world) *Partition {
+	p := New(Config{
+		Horizon: time.Hour, Since: epoch.Add(-2 * time.Hour), NewID: func() string { return "id" },
+		Registers: Registers{
+			Tenant:     func(string) (schemas.Tenant, bool) { return w.tenant, true },
+			Stop:       func(scope, id string) (schemas.Stop, bool) { s, ok := w.stops[scope+"/"+id]; return s, ok },
+			Suppressed: func(string, [][]byte, schemas.Category) bool { return false },
+		},
+	})
+	p.Step(epoch, pipeline.CaughtUp{})
+	return p
+}
+
+func arrival(topic string, offset int64, r *schemas.Routed) pipeline.Arrived {
+	return pipeline.Arrived{Record: pipeline.Record{
+		Position: pipeline.Position{Topic: topic, Offset: offset}, Value: must(schemas.Routeds.Encode(r)), AppendedAt: epoch,
+	}}
+}
+
+func effectOf[E Effect](t *testing.T, next pipeline.Next[Effect]) E {
+	t.Helper()
+	for _, e := range next.Effects {
+		if e, ok := e.(E); ok {
+			return e
+		}
+	}
+	t.Fatalf("effects %v", next.Effects)
+	panic("unreachable")
+}
