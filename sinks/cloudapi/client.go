@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -124,6 +125,9 @@ func (c *Client) Send(ctx context.Context, m Message) Answer {
 		return a
 	}
 	defer func() { _ = response.Body.Close() }()
+	if response.StatusCode == http.StatusSwitchingProtocols { // no answer, and its body is the connection, which no time-out ends
+		return Answer{Phase: Ambiguous, Latency: time.Since(start)}
+	}
 	body, err := io.ReadAll(io.LimitReader(response.Body, maxAnswerBytes)) // a longer one is cut, so it does not parse
 	if err != nil {                                                        // the status line came, the answer did not: it may still have been accepted
 		return Answer{Phase: Ambiguous, Latency: time.Since(start)}
@@ -156,8 +160,8 @@ func retryAfter(h http.Header) time.Duration {
 		return 0
 	}
 	d := time.Duration(0)
-	if seconds, err := strconv.Atoi(v); err == nil {
-		d = time.Duration(min(seconds, 3600)) * time.Second
+	if seconds, err := strconv.Atoi(v); err == nil || errors.Is(err, strconv.ErrRange) { // out of range it is the nearest in it
+		d = time.Duration(min(max(seconds, 0), 3600)) * time.Second
 	} else if at, err := http.ParseTime(v); err == nil {
 		d = time.Until(at)
 	}

@@ -236,6 +236,9 @@ func TestTimeOutsHold(t *testing.T) {
 				}
 			}
 		}, Total},
+		"switches protocols": {func(peer net.Conn) {
+			_, _ = io.WriteString(peer, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n")
+		}, 0},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			client := newClient(t, Config{BaseURL: "http://127.0.0.1:1", Connections: 1})

@@ -50,6 +50,7 @@ func TestRetryAfterIsSecondsOrADate(t *testing.T) {
 	// Goal: both forms of the header are read, nothing absurd is. Method: a table; dates are compared within seconds.
 	for value, want := range map[string]time.Duration{
 		"": 0, "7": 7 * time.Second, "-7": 0, "soon": 0, "7200": time.Hour, "9223372036854775807": time.Hour,
+		"-9223372037": 0, "99999999999999999999": time.Hour, "-99999999999999999999": 0,
 		time.Now().Add(time.Minute).UTC().Format(http.TimeFormat):     time.Minute,
 		time.Now().Add(-time.Minute).UTC().Format(http.TimeFormat):    0,
 		time.Now().Add(999 * time.Hour).UTC().Format(http.TimeFormat): time.Hour,
