@@ -39,7 +39,7 @@ var (
 )
 
 // rules is the table of Meta's error codes: everything that decides by a code decides here, listen for the errors that come
-// by a callback too. There the message is final, and only Stop and Suppress apply.
+// by a callback too. There the message is final, and only Stop, Suppress and Slow apply.
 var rules = map[int32]Rule{
 	// Authorization: the credential is stopped and what has time waits.
 	0: credential, 3: credential, 10: credential, 102: credential, 104: credential, 190: credential, 131005: credential,

@@ -12,6 +12,9 @@ import (
 // earlyTime is how long a callback waits for its claim to be read: far longer than the reading of attempts lags.
 const earlyTime = 5 * time.Second
 
+// limitNews is how old a callback may be to tell of a limit: Meta repeats callbacks for days.
+const limitNews = time.Minute
+
 // status takes a reduced callback. One whose claim must stand in attempts and was not read yet, as a former owner's may that
 // was made after this one began, waits for it.
 func (p *Partition) status(now time.Time, r pipeline.Record) {
@@ -20,6 +23,7 @@ func (p *Partition) status(now time.Time, r pipeline.Record) {
 		p.reject(r, err)
 		return
 	}
+	p.limited(now, &s)
 	k := keyOf(s.TenantID, s.MessageID)
 	if !p.early(p.known(k), &s) {
 		p.prove(r, &s)
@@ -30,6 +34,16 @@ func (p *Partition) status(now time.Time, r pipeline.Record) {
 	}
 	p.waiting[k] = append(p.waiting[k], r)
 	heap.Push(&p.timers, timer{at: now.Add(earlyTime), status: &k})
+}
+
+// limited lowers a number's rate when a callback says that it was too fast after its last cut. The message has failed for good.
+func (p *Partition) limited(now time.Time, s *schemas.Status) {
+	if s.Status != "failed" || s.SenderID == "" || !RuleFor(s.ErrorCode).Slow || now.Sub(s.At) > limitNews {
+		return
+	}
+	if l := p.senderOf(now, s.TenantID, s.SenderID).limiter; s.At.After(l.cutAt) {
+		l.cut(now)
+	}
 }
 
 // early says that memory, which has every attempt since p.since, does not know a callback's claim.
