@@ -44,7 +44,8 @@ func (Secret) MarshalText() ([]byte, error) { return []byte("[redacted]"), nil }
 type Message struct {
 	SenderID string // Meta's phone number id
 	Token    Secret
-	Body     []byte // JSON, as Meta wants it
+	Body     []byte    // JSON, as Meta wants it
+	Until    time.Time // when the call may no longer begin, by the monotonic clock
 }
 
 // Answer is what became of a send. WAMID, WaID, UserID and ErrorText are personal data or content until proven

@@ -116,10 +116,11 @@ func (c *Client) Send(ctx context.Context, m Message) Answer {
 		// From here on bytes of the request may have left us. Later hooks say more, but a write may follow an error.
 		GotConn: func(httptrace.GotConnInfo) { started.Store(true) },
 	})
-	response, err := c.post(ctx, m)
+	body := &timely{body: bytes.NewReader(m.Body), until: m.Until}
+	response, err := c.post(ctx, m, body)
 	if err != nil {
 		a := Answer{Phase: NotSent, Latency: time.Since(start)}
-		if started.Load() {
+		if started.Load() && !body.late.Load() { // a late one's head may have left, which is no request
 			a.Phase = Ambiguous
 		}
 		return a
@@ -128,25 +129,25 @@ func (c *Client) Send(ctx context.Context, m Message) Answer {
 	if response.StatusCode == http.StatusSwitchingProtocols { // no answer, and its body is the connection, which no time-out ends
 		return Answer{Phase: Ambiguous, Latency: time.Since(start)}
 	}
-	body, err := io.ReadAll(io.LimitReader(response.Body, maxAnswerBytes)) // a longer one is cut, so it does not parse
-	if err != nil {                                                        // the status line came, the answer did not: it may still have been accepted
+	answer, err := io.ReadAll(io.LimitReader(response.Body, maxAnswerBytes)) // a longer one is cut, so it does not parse
+	if err != nil {                                                          // the status line came, the answer did not: it may still have been accepted
 		return Answer{Phase: Ambiguous, Latency: time.Since(start)}
 	}
 	a := Answer{Phase: Answered, HTTPStatus: response.StatusCode, Latency: time.Since(start), RetryAfter: retryAfter(response.Header)}
-	parse(body, &a)
+	parse(answer, &a)
 	return a
 }
 
-// post takes the body's GetBody away, so that net/http cannot repeat the POST behind our back: it would on a fresh
+// post gives the body no GetBody, so that net/http cannot repeat the POST behind our back: it would on a fresh
 // connection when a kept one dies before the first byte or HTTP/2 refuses the stream, and then a claim would cover two
 // requests.
-func (c *Client) post(ctx context.Context, m Message) (*http.Response, error) {
+func (c *Client) post(ctx context.Context, m Message, body io.Reader) (*http.Response, error) {
 	target := c.base.JoinPath(c.version, m.SenderID, "messages")
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, target.String(), bytes.NewReader(m.Body))
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, target.String(), body)
 	if err != nil {
 		return nil, err
 	}
-	request.GetBody = nil
+	request.ContentLength = int64(len(m.Body))
 	request.Header.Set("Authorization", "Bearer "+string(m.Token))
 	request.Header.Set("Content-Type", "application/json")
 	request.Header.Set("User-Agent", "whatsapplink-cloud")

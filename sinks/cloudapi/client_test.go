@@ -32,7 +32,7 @@ func newClient(t testing.TB, c Config) *Client {
 }
 
 func message() Message {
-	return Message{SenderID: "106540352242922", Token: token, Body: []byte(`{"messaging_product":"whatsapp"}`)}
+	return Message{SenderID: "106540352242922", Token: token, Body: []byte(`{"messaging_product":"whatsapp"}`), Until: time.Now().Add(time.Hour)}
 }
 
 const accepted = `{"messages":[{"id":"wamid.X"}]}`

@@ -39,11 +39,15 @@ func (d *deliverPart) dial(ctx context.Context, e deliver.Dial) (any, error) {
 	if !time.Now().Before(e.Deadline) { // a claim that is over, by the monotonic clock: others may act
 		return deliver.Answer{Reason: deliver.ReasonClaimOver}, nil
 	}
+	call.Until = e.Deadline
 	a := d.api.Send(ctx, call)
 	d.metrics.sent(&a)
 	answer := deliver.Answer{
 		Phase: phases[a.Phase], Reason: deliver.ReasonUnreachable, Code: int32(a.Code), RetryAfter: a.RetryAfter, Latency: a.Latency,
 		Accepted: a.Parsed && a.WAMID != "", Refused: a.Parsed && a.WAMID == "", Plain: plain,
+	}
+	if a.Phase == cloudapi.NotSent && !time.Now().Before(e.Deadline) {
+		answer.Reason = deliver.ReasonClaimOver
 	}
 	if a.Phase == cloudapi.Answered {
 		answer.Diagnostics = &schemas.Diagnostics{
