@@ -84,10 +84,16 @@ func (d *deliverPart) readBack(ctx context.Context, e deliver.ReadBack) (older d
 	return older, err
 }
 
+// errUnread says that a record was not brought in time: whether it is gone is not known.
+var errUnread = errors.New("record not read in time")
+
 // recall reads one record; without a value when it is gone.
 func (d *deliverPart) recall(ctx context.Context, at pipeline.Position) (pipeline.Record, error) {
 	src := d.process.Cluster.Tail(at.Topic, at.Partition, at.Offset)
 	records, err := fetchFor(ctx, src, 5*time.Second)
+	if err == nil && len(records) == 0 && src.Position() <= at.Offset {
+		err = errUnread
+	}
 	if err != nil || len(records) == 0 || records[0].Position != at {
 		return pipeline.Record{Position: at}, err
 	}
