@@ -23,8 +23,10 @@ const (
 	evidenceAnswer   = "answer"
 	staleMarketing   = time.Minute
 	staleEverything  = 10 * time.Minute
-	// recheck is how soon a message looks again whether what keeps it is over, where nothing says when.
-	recheck = time.Minute
+	// recheck is how soon a message looks again whether what keeps it is over, where nothing says when, or after a
+	// recheckShare-th of its age where that is longer: each look writes it anew.
+	recheck      = time.Minute
+	recheckShare = 6
 )
 
 // gate is what keeps a message from being sent: an end, or a wait. The zero value is open.
@@ -47,24 +49,25 @@ func (p *Partition) gate(now time.Time, w *work) gate {
 		}
 		return gate{class: schemas.OutcomeExpired, reason: reasonDeadline}
 	}
+	again := now.Add(max(recheck, now.Sub(m.AcceptedAt)/recheckShare))
 	tenant, ok := r.Tenant(m.TenantID)
 	switch {
 	case !ok:
-		return gate{until: now.Add(recheck), reason: reasonUnknown}
+		return gate{until: again, reason: reasonUnknown}
 	case tenant.Status == "closed":
 		return gate{class: schemas.OutcomeSuppressed, reason: reasonClosed}
 	case tenant.Status != "active":
-		return gate{until: now.Add(recheck), reason: reasonTenant}
+		return gate{until: again, reason: reasonTenant}
 	case r.Suppressed(m.TenantID, m.RecipientRefs, m.Category):
 		return gate{class: schemas.OutcomeSuppressed, reason: reasonOptedOut}
 	case p.stale(now, m.Category):
-		return gate{until: now.Add(recheck), reason: reasonStale}
+		return gate{until: again, reason: reasonStale}
 	case stopped && stop.Until.IsZero():
-		return gate{until: now.Add(recheck), reason: reasonStopped}
+		return gate{until: again, reason: reasonStopped}
 	case stopped:
 		return gate{until: stop.Until, reason: reasonStopped}
 	case r.Credential != nil && !r.Credential(m.Sender):
-		return gate{until: now.Add(recheck), reason: ReasonNoCredential}
+		return gate{until: again, reason: ReasonNoCredential}
 	}
 	return gate{}
 }

@@ -143,3 +143,29 @@ func TestVerdictOfRouteBecomesTheOutcome(t *testing.T) {
 	}
 	w.wantAllCommitted()
 }
+
+func TestAMessageThatWaitsLongLooksSeldom(t *testing.T) {
+	// Goal: a million messages behind a stop that only an operator lifts must not be written anew every minute, or they delay
+	// all others of their partition; and those that wait not for long go soon after it is lifted. Method: a credential that is
+	// refused for a day, and for ten minutes.
+	stopped := func(lift time.Duration) *world {
+		w := newWorld(t)
+		w.stops["credential/100"] = schemas.Stop{Scope: "credential", ID: "100", Effect: "block", SetAt: epoch}
+		w.own()
+		w.route("m1")
+		w.after(lift, func() { delete(w.stops, "credential/100") })
+		w.run(25 * time.Hour)
+		w.wantAllCommitted()
+		return w
+	}
+	w := stopped(25 * time.Hour)
+	w.want("m1", schemas.KindExpired)
+	if n := len(w.reasons("m1", schemas.KindParked)); n > 130 {
+		t.Errorf("parked %d times in a day", n)
+	}
+	w = stopped(10 * time.Minute)
+	w.want("m1", schemas.KindSent)
+	if waited := w.calls[0].at.Sub(epoch); waited > 12*time.Minute {
+		t.Errorf("sent %v after it was accepted, and its stop lasted ten minutes", waited)
+	}
+}
