@@ -124,7 +124,7 @@ func (p *Partition) refused(now time.Time, w *work, o schemas.Attempt, a Answer)
 	o.Class = schemas.OutcomeRetry
 	o.RetryAt = now.Add(max(rule.delay(n, o.ClaimID), a.RetryAfter))
 	if rule.Stop != "" {
-		p.setStop(now, w, rule, a.Code)
+		p.setStop(now, w, rule, &a)
 		if _, holds := p.stopped(now, &w.routed); !holds { // of another category, or of a template it does not have
 			o.RetryAt = now.Add(10 * time.Minute)
 		}
@@ -142,10 +142,10 @@ func (p *Partition) refused(now time.Time, w *work, o schemas.Attempt, a Answer)
 
 // setStop stops what an answer says must stop: here at once, everywhere through the register. The stop parks the message
 // itself, too, so that its retry need not wait. One that only an operator lifts blocks: route passes over it for others.
-func (p *Partition) setStop(now time.Time, w *work, rule Rule, code int32) {
+func (p *Partition) setStop(now time.Time, w *work, rule Rule, a *Answer) {
 	m := &w.routed
 	stop := schemas.Stop{
-		Scope: rule.Stop, Effect: "block", Reason: rule.Reason, Category: rule.Category, ErrorCode: code,
+		Scope: rule.Stop, Effect: "block", Reason: rule.Reason, Category: rule.Category, ErrorCode: a.Code,
 		SetAt: now.UTC().Truncate(time.Millisecond), Source: m.Source,
 	}
 	switch rule.Stop {
@@ -157,7 +157,7 @@ func (p *Partition) setStop(now time.Time, w *work, rule Rule, code int32) {
 		stop.ID = m.Sender
 	}
 	if rule.For > 0 {
-		stop.Effect, stop.Until = "park", stop.SetAt.Add(rule.For)
+		stop.Effect, stop.Until = "park", stop.SetAt.Add(max(rule.For, a.RetryAfter))
 	}
 	if _, known := p.stop(now, stop.Scope, stop.ID, m.Category); known {
 		return // calls in flight bring the same news

@@ -113,6 +113,30 @@ func TestAnOperatorsResumeLiftsWhatAnAnswerStopped(t *testing.T) {
 	}
 }
 
+func TestAStopLastsAsLongAsMetaAsks(t *testing.T) {
+	// Goal: Retry-After is honoured for all that a stop holds, not for the refused message alone. Method: the app is throttled,
+	// five minutes by the table, for half an hour by the header; a second message comes meanwhile.
+	w := newWorld(t)
+	w.door = func(c call) Answer {
+		if c.at.Sub(epoch) < 30*time.Minute {
+			a := refuse(80007)
+			a.RetryAfter = 30 * time.Minute
+			return a
+		}
+		return accept(c)
+	}
+	w.own()
+	w.route("m1")
+	w.after(time.Minute, func() { w.route("m2") })
+	w.run(2 * time.Hour)
+	if len(w.calls) != 3 {
+		t.Errorf("%d calls, want the refused one and one of each message", len(w.calls))
+	}
+	w.want("m1", schemas.KindSent)
+	w.want("m2", schemas.KindSent)
+	w.wantAllCommitted()
+}
+
 func TestNothingLiesOpenWhileAMessageWaits(t *testing.T) {
 	// Goal: an opened payload lives for its call and its copy only. Method: a refusal that is retried a second later, in
 	// memory.
