@@ -32,7 +32,11 @@ func parse(body []byte, a *Answer) {
 		return
 	}
 	_ = json.Unmarshal(body, &r)
+	taken := len(r.Messages) > 0 && r.Messages[0].ID != ""
 	if r.Error != nil {
+		if taken { // it may have been accepted: to try again may be to send twice
+			return
+		}
 		code, err := r.Error.Code.Int64()
 		if err != nil || code != int64(int32(code)) {
 			return
@@ -41,7 +45,7 @@ func parse(body []byte, a *Answer) {
 		a.ErrorText = strings.TrimSpace(r.Error.Message + " " + details(r.Error.Data))
 		return
 	}
-	if len(r.Messages) == 0 || r.Messages[0].ID == "" {
+	if !taken {
 		return
 	}
 	a.Parsed, a.WAMID, a.MessageStatus = true, r.Messages[0].ID, r.Messages[0].Status
