@@ -27,28 +27,35 @@ func (t *trimmed) roll() {
 }
 
 // look appends a marker when all of the log is cut and its end has not moved since the look before. A log that moves
-// rolls by itself, and each of its trims comes back here, so looking ends at a time.
+// rolls by itself, and each of its trims comes back here, so looking ends at a time. What the broker would not answer or
+// take is tried again for trimFor.
 func (t *trimmed) look(before int64, segment time.Duration, until time.Time) {
 	_, end, err := t.cluster.Bounds(context.Background(), t.Topic(), t.Partition())
 	t.mu.Lock()
 	idle := err == nil && !t.armed && end == t.next && end == before
-	t.rolling = !idle && time.Now().Before(until)
-	again := t.rolling
+	t.mu.Unlock()
+	if idle {
+		err = t.mark(end)
+	}
+	now := time.Now()
+	t.mu.Lock()
+	t.rolling = !idle && now.Before(until) || err != nil && now.Before(until.Add(trimFor))
+	again, moved := t.rolling, idle && t.next > end
 	t.mu.Unlock()
 	switch {
 	case again:
 		time.AfterFunc(segment/looksPerSegment, func() { t.look(end, segment, until) })
-	case idle:
-		t.mark(end)
+	case moved: // while the marker was under way
+		t.roll()
 	}
 }
 
 // mark appends the marker and passes it, unless a record came before it, so that it counts as no lag; then it is cut too.
-func (t *trimmed) mark(end int64) {
+func (t *trimmed) mark(end int64) error {
 	ctx := context.Background()
 	at, err := t.cluster.Marker(ctx, t.Topic(), t.Partition())
 	if err != nil || at.Offset != end || t.Source.Commit(ctx, end+1) != nil {
-		return
+		return err
 	}
 	time.AfterFunc(trimEvery, func() {
 		start, err := t.cluster.Trim(ctx, t.Topic(), t.Partition(), min(end+1, t.kept()))
@@ -56,6 +63,7 @@ func (t *trimmed) mark(end int64) {
 			t.cut(start)
 		}
 	})
+	return nil
 }
 
 // segment is the topic's segment.ms, as it is and not as it was planned.

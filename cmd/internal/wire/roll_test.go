@@ -75,3 +75,27 @@ func TestBusyPartitionGetsNoMarker(t *testing.T) {
 		t.Errorf("%d markers among %d records", next-published, published)
 	}
 }
+
+// Goal: a marker that the broker would not take is appended once it would, else the bytes stay on disk until the topic's
+// retention. Method: a topic that takes no record of a marker's size for longer than two segments, then does again.
+func TestMarkerIsTriedAgain(t *testing.T) {
+	t.Parallel()
+	d := deploy(t)
+	takes := func(bytes string) {
+		t.Helper()
+		if err := d.cluster.AlterConfigs(within(t), rollTopic, map[string]string{"max.message.bytes": bytes}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	src := behind(d.cluster, d.cluster.Tail(rollTopic, 0, kafka.Beginning))
+	d.consume(src, 1)
+	takes("1")
+	eventually(t, "the record is cut", func() bool { first, _ := d.bounds(); return first == 1 })
+	for end := time.Now().Add(3 * time.Second); time.Now().Before(end); time.Sleep(100 * time.Millisecond) {
+		if _, next := d.bounds(); next != 1 {
+			t.Fatal("the topic took a marker")
+		}
+	}
+	takes("1000000")
+	eventually(t, "a marker is appended and cut", func() bool { first, next := d.bounds(); return first == 2 && next == 2 })
+}

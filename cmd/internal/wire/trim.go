@@ -11,10 +11,11 @@ import (
 )
 
 // trimEvery bounds DeleteRecords calls; content must be gone within 10 minutes of hand-off, this is well before. What the
-// broker would not trim is tried again for trimFor.
+// broker would not trim is tried again for trimFor: longer than effects are repeated (see pipeline.Backoff), since whoever
+// lives through an outage has to trim after it, and who does not leaves it to the next owner's first Fetch.
 const (
 	trimEvery = 2 * time.Second
-	trimFor   = time.Minute
+	trimFor   = 5 * time.Minute
 )
 
 // trimmed is a source whose log is cut behind its commits: what has been handed on need not be readable any longer.
