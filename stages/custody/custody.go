@@ -51,7 +51,7 @@ const patience = 10 * time.Minute
 
 // Step decides one control. The same control decides alike at a repeat within the window, under the same audit id.
 func (s *Stage) Step(in Asked) ([]Decision, error) {
-	d := Decision{Reason: s.refusal(&in)}
+	d := Decision{Reason: s.Refusal(&in)}
 	d.Allow = d.Reason == ""
 	d.Audit = s.audit(&in, d.Reason)
 	if d.Allow {
@@ -60,8 +60,9 @@ func (s *Stage) Step(in Asked) ([]Decision, error) {
 	return []Decision{d}, nil
 }
 
-// refusal returns why a control is refused, "" when it is allowed.
-func (s *Stage) refusal(in *Asked) string {
+// Refusal returns why a control is refused at in.Now, "" when it is allowed. Who carries it out asks again before the effect:
+// the audit, the key topic and the keeper can take until the window is over.
+func (s *Stage) Refusal(in *Asked) string {
 	c := &in.Control
 	switch {
 	case !verbs[c.Verb]:

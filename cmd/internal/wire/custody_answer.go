@@ -16,11 +16,14 @@ func (c *custodian) answer(ctx context.Context, d decided) (again, told []pipeli
 	answer := schemas.Answer{ControlID: control.ControlID, Status: "refused", Reason: d.Reason, At: time.Now()}
 	if d.Allow {
 		plain, err := c.open(ctx, &d)
-		switch {
+		d.asked.Now = time.Now()
+		switch late := c.stage.Refusal(&d.asked); {
 		case unopenable(err):
 			answer.Reason = custody.ReasonKeyGone
 		case err != nil:
 			return nil, nil, err
+		case late != "":
+			answer.Reason = late
 		case control.Verb == custody.Redrive:
 			answer.Status = "redriven"
 			again = []pipeline.Output{original(d.asked.Letter, plain[0])}

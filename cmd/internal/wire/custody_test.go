@@ -165,6 +165,26 @@ func TestCustodyAuditsBeforeItOpensAndAnswers(t *testing.T) {
 	}
 }
 
+// Goal: what is allowed within the window is not shown after it, however long the audit, the key topic or the keeper take in
+// between. Method: a control decided while a copy can be read, carried out once its window is over.
+func TestCustodyShowsNothingOnceTheWindowIsOverMeanwhile(t *testing.T) {
+	t.Parallel()
+	d := deploy(t)
+	c := d.custodianOf()
+	all := d.decision(c)
+	all[0].asked.Delivered.OutcomeAt = time.Now().Add(-time.Minute) // as if the keeper had been out for a minute
+	if err := c.carryOut(within(t), pipeline.Span{}, all); err != nil {
+		t.Fatal(err)
+	}
+	answers := decodeAll(d, AnswersT, schemas.Answers)
+	if len(answers) != 1 || answers[0].Status != "refused" || answers[0].Reason != custody.ReasonWindowOver || len(answers[0].Ciphertext) > 0 {
+		t.Errorf("answered %+v", answers)
+	}
+	if n := len(d.read(EventsT)); n != 0 {
+		t.Errorf("%d events tell of a showing", n)
+	}
+}
+
 // Goal: no audit, no content. Method: an append to audit that fails for good: nothing is opened, nothing answered.
 func TestCustodyShowsNothingThatItCannotAudit(t *testing.T) {
 	t.Parallel()
