@@ -77,6 +77,9 @@ func (w *world) check(ctx context.Context, p *plan, missed *shortfalls, out io.W
 	missed.expect(published == c.Accepted+c.Rejected, "published %d, accepted + rejected %d", published, c.Accepted+c.Rejected)
 	missed.expect(c.Accepted == c.FinalSends()+c.Repeated && c.Open == 0, "accepted %d, final + repeated %d, open %d", c.Accepted, c.FinalSends()+c.Repeated, c.Open)
 	missed.expect(c.Repeated == uint64(p.repeats), "repeated %d, planted %d", c.Repeated, p.repeats)
+	if err := w.checkEvents(ctx, missed, out); err != nil {
+		return err
+	}
 	if err := w.checkReasons(ctx, p, missed); err != nil {
 		return err
 	}
@@ -84,6 +87,17 @@ func (w *world) check(ctx context.Context, p *plan, missed *shortfalls, out io.W
 		return err
 	}
 	return w.checkCanaries(ctx, p, missed, out)
+}
+
+// checkEvents reconciles the topic events with their table, event by event, as wlctl reconcile does.
+func (w *world) checkEvents(ctx context.Context, missed *shortfalls, out io.Writer) error {
+	r := reconciliation{o: w.operator, db: w.db, found: func(difference) error { return nil }, named: map[string]bool{}}
+	if err := r.events(ctx, time.Unix(0, 0)); err != nil {
+		return err
+	}
+	_, _ = fmt.Fprintf(out, "  events in their topic %d: missing %d, doubled %d in ClickHouse\n", r.compared, r.missing, r.doubled)
+	missed.expect(r.compared > 0 && r.missing+r.doubled == 0, "of %d events %d are missing and %d doubled in ClickHouse", r.compared, r.missing, r.doubled)
+	return nil
 }
 
 // checkReasons holds the rejections against the planted bad records: each once, by its reason, and no other.

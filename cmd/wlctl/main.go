@@ -19,17 +19,18 @@ import (
 
 // cli is every verb. Those that change something print their plan and need --apply.
 type cli struct {
-	Demo     demoCmd     `cmd:"" help:"Run the whole pipeline in one process on 10,000 requests and check every guarantee."`
-	Simulate simulateCmd `cmd:"" help:"Run a strict Cloud API that enforces Meta's limits and keeps a ledger."`
-	Setup    setupCmd    `cmd:"" help:"Create topics and tables, or report how they differ."`
-	Send     sendCmd     `cmd:"" help:"Publish requests from JSON lines on standard input, or samples."`
-	Trace    traceCmd    `cmd:"" help:"Show one message's time line."`
-	Lag      lagCmd      `cmd:"" help:"Show how far each stage is behind."`
-	Tenant   tenantCmd   `cmd:"" help:"Put, list, suspend and resume tenants."`
-	Sender   senderCmd   `cmd:"" help:"List senders and what stops them, and lift a stop."`
-	Content  contentCmd  `cmd:"" help:"Ask custody to show content within its window."`
-	Rejected rejectedCmd `cmd:"" help:"List what was rejected; ask custody to show or redrive it."`
-	Disclose discloseCmd `cmd:"" help:"Print how long content is kept and by what, read back; exit 1 on drift."`
+	Demo      demoCmd      `cmd:"" help:"Run the whole pipeline in one process on 10,000 requests and check every guarantee."`
+	Simulate  simulateCmd  `cmd:"" help:"Run a strict Cloud API that enforces Meta's limits and keeps a ledger."`
+	Setup     setupCmd     `cmd:"" help:"Create topics and tables, or report how they differ."`
+	Send      sendCmd      `cmd:"" help:"Publish requests from JSON lines on standard input, or samples."`
+	Trace     traceCmd     `cmd:"" help:"Show one message's time line."`
+	Lag       lagCmd       `cmd:"" help:"Show how far each stage is behind."`
+	Tenant    tenantCmd    `cmd:"" help:"Put, list, suspend and resume tenants."`
+	Sender    senderCmd    `cmd:"" help:"List senders and what stops them, and lift a stop."`
+	Content   contentCmd   `cmd:"" help:"Ask custody to show content within its window."`
+	Rejected  rejectedCmd  `cmd:"" help:"List what was rejected; ask custody to show or redrive it."`
+	Disclose  discloseCmd  `cmd:"" help:"Print how long content is kept and by what, read back; exit 1 on drift."`
+	Reconcile reconcileCmd `cmd:"" help:"Compare the topic events with ClickHouse, name what is missing, repair it."`
 
 	Version kong.VersionFlag `help:"Print the version and exit."`
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	_ "embed"
 	"fmt"
+	"strings"
 	"time"
 
 	ch "github.com/ClickHouse/clickhouse-go/v2"
@@ -155,4 +156,15 @@ func (d *DB) Totals(ctx context.Context, from time.Time) (differ []Total, moving
 		}
 	}
 	return differ, moving, err
+}
+
+// Recompute has the derived tables of an hour of acceptance computed anew by the next refresh, from the events as they are.
+func (d *DB) Recompute(ctx context.Context, hour time.Time) error {
+	var columns []string
+	for _, c := range eventsTable().columns {
+		columns = append(columns, "`"+c.name+"`")
+	}
+	names := strings.Join(columns, ", ")
+	return d.exec(ctx, "touch the events of an hour", wholeInserts, "INSERT INTO events ("+names+") SELECT "+names+
+		" FROM events FINAL WHERE accepted_at >= ? AND accepted_at < ?", hour.UTC(), hour.UTC().Add(time.Hour))
 }

@@ -44,7 +44,8 @@ func TestExactlyTheMissingEventsAreFoundAndRestored(t *testing.T) {
 }
 
 // Goal: a derived table that does not say what it is computed from is named, by hour and figure; one that does is not,
-// and an hour that still moves is not judged. Method: refreshed tables, then rows deleted by hand from each.
+// an hour that still moves is not judged, and an hour computed anew is right again. Method: refreshed tables, then a row of
+// messages deleted by hand.
 func TestTotalsThatDifferAreNamed(t *testing.T) {
 	db := open(t)
 	all := manyEvents(40)
@@ -81,6 +82,19 @@ func TestTotalsThatDifferAreNamed(t *testing.T) {
 		if !slices.Contains(names, want) {
 			t.Errorf("not named: %s among %q", want, names)
 		}
+	}
+	if err := db.exec(t.Context(), "forget", nil, "TRUNCATE TABLE refreshes"); err != nil { // it said the future is in
+		t.Fatal(err)
+	}
+	if err := db.Recompute(t.Context(), differ[0].Hour); err != nil {
+		t.Fatal(err)
+	}
+	if err := db.Refresh(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	settle()
+	if differ, _, err := db.Totals(t.Context(), noon); err != nil || len(differ) > 0 {
+		t.Errorf("after the hour was computed anew: %v (%v)", differ, err)
 	}
 }
 
