@@ -104,7 +104,7 @@ type tableTerms struct {
 // keptDays is how long a table's rows stay, as migrated; 0 where the writer of the row says.
 var keptDays = map[string]int{
 	"events": 400, "messages": 0, "delivery_hourly": 400, "refreshes": 2, "receipts": 730, "audit": 400, "suppression_history": 730,
-	"policy_history": 730, "rights_requests": 730,
+	"policy_history": 730, "rights_requests": 730, "tombstones": 400,
 }
 
 const askTables = `SELECT name, extract(engine_full, 'TTL (.+?)(?: SETTINGS|$)'),

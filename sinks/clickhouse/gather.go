@@ -29,6 +29,7 @@ const insertsAtOnce = 2
 type Gatherer struct {
 	target   *target[schemas.Event]
 	progress *target[part]
+	deleted  *graveyard
 	linger   time.Duration
 	full     int
 	slots    chan struct{}
@@ -44,6 +45,7 @@ type gathering struct {
 	bytes   int
 	writers int
 	hurry   func() // ends the waiting for more
+	deleted *graveyard
 	ctx     context.Context
 	cancel  context.CancelFunc // when no writer waits any more
 	done    chan struct{}
@@ -65,7 +67,7 @@ type Value struct {
 // lags behind.
 func GatherEvents(db *DB, linger time.Duration, full int) *Gatherer {
 	return &Gatherer{
-		target: newTarget(db, eventsTable()), progress: newTarget(db, progressTable()),
+		target: newTarget(db, eventsTable()), progress: newTarget(db, progressTable()), deleted: &graveyard{db: db},
 		linger: linger, full: full, slots: make(chan struct{}, insertsAtOnce),
 	}
 }
@@ -109,7 +111,7 @@ func (g *Gatherer) join(ctx context.Context, p part) *gathering {
 
 // begin opens a gathering. It outlives the writer that opened it: only when all have left is it given up.
 func (g *Gatherer) begin(ctx context.Context) *gathering {
-	o := &gathering{done: make(chan struct{})}
+	o := &gathering{done: make(chan struct{}), deleted: g.deleted}
 	o.ctx, o.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	hurried := make(chan struct{})
 	o.hurry = sync.OnceFunc(func() { close(hurried) })
@@ -174,14 +176,22 @@ func progressTable() table[part] {
 // chunk is how many events are decoded at a time.
 const chunk = 1024
 
-// chunks decodes the events, some at a time into the same memory.
+// chunks decodes the events, some at a time into the same memory, and leaves out what was deleted. The tombstones are read
+// for each INSERT, so that a deletion needs to wait for those under way only.
 func (o *gathering) chunks(yield func([]schemas.Event) error) error {
+	deleted, err := o.deleted.read(o.ctx)
+	if err != nil {
+		return err
+	}
 	events := make([]schemas.Event, 0, min(chunk, o.rows))
 	for _, p := range o.parts {
 		for _, v := range p.values {
 			e, err := schemas.Events.Decode(v.Bytes)
 			if err != nil {
 				return fmt.Errorf("decode an event that was decoded before: %w", err)
+			}
+			if deleted.cover(&e) {
+				continue
 			}
 			if events = append(events, e); len(events) == cap(events) {
 				if err := yield(events); err != nil {

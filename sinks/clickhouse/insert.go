@@ -61,7 +61,7 @@ func newTarget[T any](db *DB, t table[T]) *target[T] {
 	return &target[T]{db: db, table: t, sql: t.sql(), types: types}
 }
 
-// rows are what one INSERT takes: the same at every call, some at a time.
+// rows are what one INSERT takes: the same at every call but for what was deleted since, some at a time.
 type rows[T any] interface {
 	chunks(yield func([]T) error) error
 }

@@ -41,7 +41,7 @@ func TestMigrationsBearTwoRunners(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	expect(t, db, "4", "SELECT count() FROM schema_migrations FINAL")
+	expect(t, db, "5", "SELECT count() FROM schema_migrations FINAL")
 	for _, view := range []string{"message_status", "funnel_hourly", "latency_hourly", "errors_hourly", "senders", "retention", "freshness"} {
 		if _, err := db.Query(t.Context(), "SELECT * FROM "+view); err != nil {
 			t.Errorf("%s: %v", view, err)
@@ -102,6 +102,7 @@ var classified = map[string]string{
 	"repeats.coordinates":        "coordinates",
 	"messages.message_id":        "ULID, UUID or coordinates",
 	"messages.labels":            "checked values of labels",
+	"tombstones.message_id":      "ULID, UUID or coordinates",
 	"audit.audit_id":             "ULID",
 	"audit.message_id":           "ULID or UUID",
 	"audit.control_id":           "ULID",
@@ -136,12 +137,12 @@ func TestTheSchemaIsLinted(t *testing.T) {
 		if strings.HasSuffix(r[1], "_ref") && kind != "FixedString(16)" {
 			t.Errorf("%s %s: refs are FixedString(16)", column, kind)
 		}
-		if r[1] == "recipient_ref" && r[0] != "events" && r[0] != "messages" && r[0] != "suppression_history" {
+		if r[1] == "recipient_ref" && r[0] != "events" && r[0] != "messages" && r[0] != "suppression_history" && r[0] != "tombstones" {
 			t.Errorf("%s: refs of recipients are kept to the tables that need them", column)
 		}
 	}
 	for _, table := range []string{"events", "messages", "delivery_hourly", "receipts", "audit", "suppression_history", "policy_history",
-		"rights_requests", "schema_migrations", "message_status", "funnel_hourly", "latency_hourly", "errors_hourly", "senders", "retention", "freshness"} {
+		"rights_requests", "tombstones", "schema_migrations", "message_status", "funnel_hourly", "latency_hourly", "errors_hourly", "senders", "retention", "freshness"} {
 		if !seen[table] {
 			t.Errorf("%s does not exist", table)
 		}
@@ -184,8 +185,8 @@ func TestMigrationsParseForAServerAndACluster(t *testing.T) {
 			}
 		}
 	}
-	if tables != 12 {
-		t.Errorf("%d tables, want 12", tables)
+	if tables != 13 {
+		t.Errorf("%d tables, want 13", tables)
 	}
 }
 

@@ -51,14 +51,15 @@ func (k sendKey) literal() ch.GroupSet {
 
 // Comparison holds events, each once, until enough are there to be looked for in the table. Not safe for concurrent use.
 type Comparison struct {
-	db     *DB
-	events map[eventKey]schemas.Event
-	sends  map[sendKey]bool
+	db      *DB
+	deleted *graveyard
+	events  map[eventKey]schemas.Event
+	sends   map[sendKey]bool
 }
 
 // NewComparison returns an empty comparison.
 func NewComparison(db *DB) *Comparison {
-	c := &Comparison{db: db}
+	c := &Comparison{db: db, deleted: &graveyard{db: db}}
 	c.reset()
 	return c
 }
@@ -71,8 +72,8 @@ func (c *Comparison) Add(e *schemas.Event) (full bool) {
 	return len(c.sends) >= comparedSends || len(c.events) >= comparedEvents
 }
 
-// Missing returns which of the events added since the last call the table does not hold, and which it holds more than
-// once though read with FINAL.
+// Missing returns which of the events added since the last call the table does not hold though no deletion removed them,
+// and which it holds more than once though read with FINAL.
 func (c *Comparison) Missing(ctx context.Context) (missing, doubled []schemas.Event, err error) {
 	defer c.reset()
 	if len(c.events) == 0 {
@@ -105,10 +106,13 @@ GROUP BY tenant_id, message_id, accepted_at, kind, attempt, detail`, []any{sends
 		}
 		delete(c.events, r.key)
 	}
+	deleted, err := c.deleted.read(ctx)
 	for _, e := range c.events {
-		missing = append(missing, e)
+		if err == nil && !deleted.cover(&e) {
+			missing = append(missing, e)
+		}
 	}
-	return missing, doubled, nil
+	return missing, doubled, err
 }
 
 // Restore inserts events that are missing. It does so under a token of its own: the one under which they were inserted at

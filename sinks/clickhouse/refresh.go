@@ -77,11 +77,19 @@ FROM refreshes`, []any{int(sweepEvery.Seconds()), int(sweepOverlap.Seconds()), i
 	return d.exec(ctx, "note the refresh", nil, "INSERT INTO refreshes (through, sweep) VALUES (?, ?)", now.UTC(), sweep)
 }
 
-// refreshHours replaces the hours of messages recomputed since a time. Each run of hours is a statement of its own, whose
-// bounds let the engine read these hours alone.
+// refreshHours replaces the hours of messages recomputed since a time.
 func (d *DB) refreshHours(ctx context.Context, since time.Time) error {
 	hours, err := list(ctx, d, "look for touched hours", `SELECT DISTINCT toStartOfHour(toDateTime(accepted_at, 'UTC')) AS hour
 FROM messages WHERE refreshed_at >= ? ORDER BY hour`, []any{since}, func(rows driver.Rows, hour *time.Time) error { return rows.Scan(hour) })
+	if err != nil {
+		return err
+	}
+	return d.replaceHours(ctx, hours)
+}
+
+// replaceHours replaces hours, given in order. Each run of hours is a statement of its own, whose bounds let the engine read
+// these hours alone.
+func (d *DB) replaceHours(ctx context.Context, hours []time.Time) (err error) {
 	for len(hours) > 0 && err == nil {
 		n := 1
 		for n < len(hours) && hours[n].Equal(hours[n-1].Add(time.Hour)) {

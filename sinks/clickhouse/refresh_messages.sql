@@ -3,6 +3,7 @@
 -- failed counts only while nothing says delivered, and evidence of a send settles unknown. A rejection by validate does
 -- not count beside accepted; a send all of whose requests repeated events name by their coordinates is repeated. A repeated
 -- event carries the time of the first claim: the request it names is one of that message within the horizon (at most 24 h).
+-- What is being deleted is left out, so that a refresh that began before its events went does not bring it back.
 INSERT INTO messages (tenant_id, message_id, accepted_at, state, final, final_at, routed_at, claimed_at, sent_at, delivered_at,
     read_at, redacted_at, redaction_due_at, attempts, parked, repeats, reason, error_code, latency_us, sender_id, region,
     processor, transfer_basis, country, category, content_type, size_class, template_ref, recipient_ref, window,
@@ -98,4 +99,5 @@ SELECT tenant_id, message_id, accepted_at,
     latency_us, sender_id, region, processor, transfer_basis, country, category, content_type, size_class, template_ref,
     recipient_ref, window, pricing_category, billable, labels, copies, retain_until, now64(6) AS refreshed_at
 FROM told
-WHERE open != '' OR top > 0 OR notEmpty(named)
+WHERE (open != '' OR top > 0 OR notEmpty(named))
+    AND (tenant_id, message_id, accepted_at) NOT IN (SELECT tenant_id, message_id, accepted_at FROM tombstones WHERE message_id != '')
