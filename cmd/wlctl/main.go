@@ -31,6 +31,7 @@ type cli struct {
 	Rejected  rejectedCmd  `cmd:"" help:"List what was rejected; ask custody to show or redrive it."`
 	Disclose  discloseCmd  `cmd:"" help:"Print how long content is kept and by what, read back; exit 1 on drift."`
 	Reconcile reconcileCmd `cmd:"" help:"Compare the topic events with ClickHouse, name what is missing, repair it."`
+	Subject   subjectCmd   `cmd:"" help:"Carry out a person's rights, on a tenant's instruction."`
 
 	Version kong.VersionFlag `help:"Print the version and exit."`
 }

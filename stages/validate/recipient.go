@@ -25,7 +25,7 @@ func readRecipient(to schemas.Recipient, category schemas.Category, allowed []st
 	r.Recipient = to
 	if to.UserID != "" {
 		var ok bool
-		if r.country, ok = userIDCountry(to.UserID); !ok {
+		if r.country, ok = UserIDCountry(to.UserID); !ok {
 			return r, ReasonInvalidUserID
 		}
 	}
@@ -60,9 +60,9 @@ func aliases(to schemas.Recipient) []alias {
 	return out
 }
 
-// userIDCountry reads the country of a business-scoped user id: CC. and 1 to 128 letters and digits, or CC.ENT. and as
+// UserIDCountry reads the country of a business-scoped user id: CC. and 1 to 128 letters and digits, or CC.ENT. and as
 // many for a parent portfolio's. The id itself is used whole, in the case given.
-func userIDCountry(id string) (country string, ok bool) {
+func UserIDCountry(id string) (country string, ok bool) {
 	country, rest, ok := strings.Cut(id, ".")
 	if !ok || !phone.IsCountry(country) {
 		return "", false
