@@ -13,6 +13,7 @@ import (
 const (
 	codeUnknownTable    = 60
 	codeUnknownDatabase = 81
+	codeAccessDenied    = 497
 )
 
 // Error is what went wrong with ClickHouse: what was attempted, and the code of its exception or a class. The text of

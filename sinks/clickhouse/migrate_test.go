@@ -42,7 +42,7 @@ func TestMigrationsBearTwoRunners(t *testing.T) {
 		}
 	}
 	expect(t, db, "5", "SELECT count() FROM schema_migrations FINAL")
-	for _, view := range []string{"message_status", "funnel_hourly", "latency_hourly", "errors_hourly", "senders", "retention", "freshness"} {
+	for _, view := range []string{"message_status", "funnel_hourly", "latency_hourly", "errors_hourly", "senders", "retention", "freshness", "message_refs"} {
 		if _, err := db.Query(t.Context(), "SELECT * FROM "+view); err != nil {
 			t.Errorf("%s: %v", view, err)
 		}
@@ -109,6 +109,7 @@ var classified = map[string]string{
 	"rights_requests.request_id": "ULID",
 	"message_status.message_id":  "ULID, UUID or coordinates",
 	"message_status.labels":      "checked values of labels",
+	"message_refs.message_id":    "ULID, UUID or coordinates",
 	"latency_hourly.hop":         "five words of ours",
 	"freshness.object":           "two words of ours",
 }
@@ -137,12 +138,12 @@ func TestTheSchemaIsLinted(t *testing.T) {
 		if strings.HasSuffix(r[1], "_ref") && kind != "FixedString(16)" {
 			t.Errorf("%s %s: refs are FixedString(16)", column, kind)
 		}
-		if r[1] == "recipient_ref" && r[0] != "events" && r[0] != "messages" && r[0] != "suppression_history" && r[0] != "tombstones" {
+		if r[1] == "recipient_ref" && r[0] != "events" && r[0] != "messages" && r[0] != "suppression_history" && r[0] != "tombstones" && r[0] != "message_refs" {
 			t.Errorf("%s: refs of recipients are kept to the tables that need them", column)
 		}
 	}
 	for _, table := range []string{"events", "messages", "delivery_hourly", "receipts", "audit", "suppression_history", "policy_history",
-		"rights_requests", "tombstones", "schema_migrations", "message_status", "funnel_hourly", "latency_hourly", "errors_hourly", "senders", "retention", "freshness"} {
+		"rights_requests", "tombstones", "schema_migrations", "message_status", "funnel_hourly", "latency_hourly", "errors_hourly", "senders", "retention", "freshness", "message_refs"} {
 		if !seen[table] {
 			t.Errorf("%s does not exist", table)
 		}
