@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/base64"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -23,7 +22,7 @@ type setupCmd struct {
 	Local      string `help:"Write secrets and sample tenants for one machine into this folder, unless they are there, and do nothing else." placeholder:"DIR"`
 }
 
-// Run creates what is missing and alters what differs: topics first, then tables, then tenants.
+// Run creates what is missing and alters what differs: topics first, then tables and who may read them, then tenants.
 func (c *setupCmd) Run(ctx context.Context, s streams) error {
 	if c.NewKey {
 		_, err := fmt.Fprintln(s.out, newKeyURL())
@@ -52,7 +51,8 @@ func (c *setupCmd) setup(ctx context.Context, o *operator, s streams) error {
 		_, _ = fmt.Fprintln(s.out, change.what)
 	}
 	if c.Check {
-		if len(changes) > 0 {
+		roles := o.accessDrift(ctx, s.out)
+		if len(changes) > 0 || roles > 0 {
 			return exit(1)
 		}
 		_, err := fmt.Fprintln(s.out, "topics are as planned")
@@ -62,17 +62,16 @@ func (c *setupCmd) setup(ctx context.Context, o *operator, s streams) error {
 		return err
 	}
 	if !c.Apply {
-		_, err := fmt.Fprintf(s.out, "%d changes to topics; --apply makes them, and migrates the tables\n", len(changes))
+		_, err := fmt.Fprintf(s.out, "%d changes to topics; --apply makes them, migrates the tables and grants the roles\n", len(changes))
 		return err
 	}
 	if err := o.apply(ctx, changes); err != nil {
 		return err
 	}
 	_, _ = fmt.Fprintf(s.out, "topics: %d changes made\n", len(changes))
-	if err := o.migrate(ctx); err != nil {
+	if err := o.migrate(ctx, s.out); err != nil {
 		return err
 	}
-	_, _ = fmt.Fprintln(s.out, "tables: migrated")
 	if c.Tenants == "" {
 		return nil
 	}
@@ -189,16 +188,6 @@ func (o *operator) altered(ctx context.Context, spec kafka.TopicSpec) ([]change,
 		})
 	}
 	return changes, nil
-}
-
-// migrate brings the tables up to date.
-func (o *operator) migrate(ctx context.Context) error {
-	db, err := o.cfg.ClickHouse.Open()
-	if err != nil {
-		return err
-	}
-	err = db.Migrate(ctx)
-	return errors.Join(err, db.Close())
 }
 
 // newKeyURL is a fresh local root key.

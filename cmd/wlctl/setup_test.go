@@ -26,7 +26,9 @@ func TestSetupPlansAppliesOnceAndReportsDrift(t *testing.T) {
 		t.Errorf("--check on an empty broker: exit %d, want 1", code)
 	}
 	tenants := file(t, "tenants.yaml", string(sampleTenants))
-	must(t, "", "setup", "--apply", "--tenants", tenants)
+	if out := must(t, "", "setup", "--apply", "--tenants", tenants); !strings.Contains(out, noRoles) {
+		t.Errorf("an engine without roles is not told of:\n%s", out)
+	}
 	if out := must(t, "", "setup", "--check"); !strings.Contains(out, "as planned") {
 		t.Errorf("after --apply: %s", out)
 	}
