@@ -199,6 +199,11 @@ func TestTheMatrixHoldsOnTheEngine(t *testing.T) {
 				expect(t, db, "1", "SELECT sum(messages) FROM funnel_hourly")
 			case "wl_analyst":
 				expect(t, db, "2", "SELECT count() FROM message_status")
+				for _, q := range questions(t) {
+					if _, err := db.Query(t.Context(), q.sql); err != nil {
+						t.Errorf("%s as an analyst: %v", q.text, err)
+					}
+				}
 			case "wl_refresher":
 				if err := db.Refresh(t.Context()); err != nil {
 					t.Errorf("a refresh as wl_refresher: %v", err)

@@ -41,8 +41,8 @@ func TestMigrationsBearTwoRunners(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	expect(t, db, "5", "SELECT count() FROM schema_migrations FINAL")
-	for _, view := range []string{"message_status", "funnel_hourly", "latency_hourly", "errors_hourly", "senders", "retention", "freshness", "message_refs"} {
+	expect(t, db, "7", "SELECT count() FROM schema_migrations FINAL")
+	for _, view := range []string{"message_status", "funnel_hourly", "latency_hourly", "errors_hourly", "senders", "retention", "freshness", "message_refs", "transfers"} {
 		if _, err := db.Query(t.Context(), "SELECT * FROM "+view); err != nil {
 			t.Errorf("%s: %v", view, err)
 		}
@@ -143,7 +143,7 @@ func TestTheSchemaIsLinted(t *testing.T) {
 		}
 	}
 	for _, table := range []string{"events", "messages", "delivery_hourly", "receipts", "audit", "suppression_history", "policy_history",
-		"rights_requests", "tombstones", "schema_migrations", "message_status", "funnel_hourly", "latency_hourly", "errors_hourly", "senders", "retention", "freshness", "message_refs"} {
+		"rights_requests", "tombstones", "schema_migrations", "message_status", "funnel_hourly", "latency_hourly", "errors_hourly", "senders", "retention", "freshness", "message_refs", "transfers"} {
 		if !seen[table] {
 			t.Errorf("%s does not exist", table)
 		}

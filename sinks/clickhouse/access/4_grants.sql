@@ -15,26 +15,26 @@ GRANT SELECT ON messages, SELECT ON delivery_hourly, SELECT ON progress, SELECT 
 TO wl_views WITH REPLACE OPTION;
 
 GRANT SELECT ON message_status, SELECT ON funnel_hourly, SELECT ON latency_hourly, SELECT ON errors_hourly, SELECT ON senders,
-    SELECT ON retention, SELECT ON freshness
+    SELECT ON retention, SELECT ON transfers, SELECT ON freshness
 TO wl_analyst WITH REPLACE OPTION;
 
 GRANT SELECT ON message_status, SELECT ON funnel_hourly, SELECT ON latency_hourly, SELECT ON errors_hourly, SELECT ON senders,
-    SELECT ON retention, SELECT ON freshness, SELECT ON message_refs
+    SELECT ON retention, SELECT ON transfers, SELECT ON freshness, SELECT ON message_refs
 TO wl_analyst_refs WITH REPLACE OPTION;
 
 -- The privacy officer: finds a person's rows by ref, removes them, keeps the requests.
 GRANT SELECT ON message_status, SELECT ON funnel_hourly, SELECT ON latency_hourly, SELECT ON errors_hourly, SELECT ON senders,
-    SELECT ON retention, SELECT ON freshness, SELECT ON message_refs,
+    SELECT ON retention, SELECT ON transfers, SELECT ON freshness, SELECT ON message_refs,
     SELECT ON events, SELECT ON messages, SELECT ON receipts, SELECT ON audit, SELECT ON suppression_history,
     SELECT ON policy_history, SELECT ON rights_requests,
     INSERT ON rights_requests, ALTER DELETE ON events, ALTER DELETE ON messages, ALTER DELETE ON repeats
 TO wl_privacy WITH REPLACE OPTION;
 
 -- The auditor: evidence, but no row of a single message.
-GRANT SELECT ON retention, SELECT ON freshness, SELECT ON receipts, SELECT ON audit, SELECT ON policy_history,
+GRANT SELECT ON retention, SELECT ON transfers, SELECT ON freshness, SELECT ON receipts, SELECT ON audit, SELECT ON policy_history,
     SELECT ON rights_requests, SELECT ON schema_migrations
 TO wl_auditor WITH REPLACE OPTION;
 
 GRANT SELECT ON message_status, SELECT ON funnel_hourly, SELECT ON latency_hourly, SELECT ON errors_hourly, SELECT ON senders,
-    SELECT ON retention, SELECT ON freshness
+    SELECT ON retention, SELECT ON transfers, SELECT ON freshness
 TO wl_tenant WITH REPLACE OPTION;
