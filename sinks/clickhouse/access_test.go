@@ -3,6 +3,7 @@ package clickhouse
 import (
 	"encoding/csv"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -104,6 +105,11 @@ func TestAccessParsesForAServerAndACluster(t *testing.T) {
 			}
 			if strings.Contains(form, " ON CLUSTER `main`") != (cluster != "") {
 				t.Errorf("%.60q on %q", form, cluster)
+			}
+		}
+		if strings.HasPrefix(s.sql, "CREATE SETTINGS PROFILE") { // names of settings are not the parser's matter
+			for _, m := range regexp.MustCompile(`(\w+) = \d`).FindAllStringSubmatch(s.sql, -1) {
+				expect(t, db, "1", "SELECT count() FROM system.settings WHERE name = ?", m[1])
 			}
 		}
 		if view, ok := strings.CutSuffix(s.sql, " MODIFY SQL SECURITY DEFINER DEFINER = wl_views"); ok {
