@@ -48,7 +48,7 @@ fuzz: ## every fuzz target for 30 seconds; FUZZTIME=5m for longer
 image: ## the container image, all binaries
 	docker build -t whatsapplink/cloud .
 
-up: ## Kafka, ClickHouse, a simulated Cloud API and every stage by docker compose, secrets made once
+up: ## Kafka, ClickHouse, a simulated Cloud API, every stage and dashboards by docker compose, secrets made once
 	$(GO) run ./cmd/wlctl setup --local .cache/compose
 	docker compose up -d --build
 

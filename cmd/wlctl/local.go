@@ -1,8 +1,9 @@
 package main
 
 import (
+	"bytes"
 	"crypto/rand"
-	_ "embed"
+	"embed"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -15,8 +16,14 @@ import (
 //go:embed sample-tenants.yaml
 var sampleTenants []byte
 
+// monitoring is what Prometheus and Grafana read: scrape configuration, alert rules, data sources, dashboards.
+//
+//go:embed monitoring
+var monitoring embed.FS
+
 // writeLocal writes what a deployment on one machine needs into a folder, and leaves what is there: root keys, the Meta
-// app's secret, the verify token, sample tenants, a token per sender, and an env file that names them.
+// app's secret, the verify token, sample tenants, a token per sender, and an env file that names them. The folder
+// monitoring beside them is this version's, whatever was there.
 func writeLocal(dir string, out io.Writer) error {
 	secrets := filepath.Join(dir, "secrets")
 	credentials := filepath.Join(secrets, "credentials")
@@ -42,6 +49,9 @@ func writeLocal(dir string, out io.Writer) error {
 		if err := writeNew(path, content, mode, out); err != nil {
 			return err
 		}
+	}
+	if err := writeMonitoring(dir, out); err != nil {
+		return err
 	}
 	tenants, err := readTenants(tenantsPath)
 	if err != nil {
@@ -72,6 +82,28 @@ func writeNew(path, content string, mode fs.FileMode, out io.Writer) error {
 	}
 	_, err = fmt.Fprintln(out, "wrote", path)
 	return err
+}
+
+// writeMonitoring writes what Prometheus and Grafana read into a folder of a folder, over what differs.
+func writeMonitoring(dir string, out io.Writer) error {
+	return fs.WalkDir(monitoring, ".", func(name string, entry fs.DirEntry, err error) error {
+		path := filepath.Join(dir, filepath.FromSlash(name))
+		if err != nil || entry.IsDir() {
+			return errors.Join(err, os.MkdirAll(path, 0o755))
+		}
+		content, err := monitoring.ReadFile(name)
+		if err != nil {
+			return err
+		}
+		if there, err := os.ReadFile(path); err == nil && bytes.Equal(there, content) {
+			return nil
+		}
+		if err := os.WriteFile(path, content, 0o644); err != nil { // the containers read it as other users
+			return fmt.Errorf("write %s: %w", path, err)
+		}
+		_, err = fmt.Fprintln(out, "wrote", path)
+		return err
+	})
 }
 
 // token is a random secret of 128 bits.

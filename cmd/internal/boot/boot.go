@@ -121,7 +121,20 @@ func Build[C any, P interface {
 		return nil, Service{}, Problems(err)
 	}
 	service, err := wire(process, (*C)(cfg))
+	if err == nil {
+		process.Registry.MustRegister(readiness(service.Ready))
+	}
 	return process, service, Problems(err)
+}
+
+// readiness is what /readyz says, for alarms.
+func readiness(ready func() error) prometheus.Collector {
+	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "wl_ready", Help: "1 when the process can work, as /readyz says, else 0."}, func() float64 {
+		if ready() != nil {
+			return 0
+		}
+		return 1
+	})
 }
 
 var errPanic = errors.New("panic")
