@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/prometheus/client_golang/prometheus/testutil"
 )
 
 type sample struct {
@@ -58,6 +60,19 @@ func TestCheckOfAFineConfigurationConnectsToNothingAndExitsZero(t *testing.T) {
 	}
 	if code := run[sample]("sample", inert, []string{"-nonsense"}, nil, &out, &errs); code != ExitConfig {
 		t.Errorf("an unknown flag: exit %d, want %d", code, ExitConfig)
+	}
+}
+
+// Goal: an alarm hears what /readyz says. Method: the metric of a service that becomes ready, before and after.
+func TestReadinessIsAMetric(t *testing.T) {
+	err := errors.New("not yet")
+	ready := readiness(func() error { return err })
+	if got := testutil.ToFloat64(ready); got != 0 {
+		t.Errorf("%v before it is ready", got)
+	}
+	err = nil
+	if got := testutil.ToFloat64(ready); got != 1 {
+		t.Errorf("%v once it is ready", got)
 	}
 }
 
