@@ -19,7 +19,7 @@ import (
 // producersClock is how much a producer's clock, which a ULID bears, may be ahead for a copy to be found at once.
 const producersClock = 10 * time.Minute
 
-// find looks for the newest diagnostic copy of a message in every lane. A lane keys by message id, so that one partition
+// find looks for the best diagnostic copy of a message in every lane (see before). A lane keys by message id, so that one partition
 // of each is read.
 func (c *custodian) find(ctx context.Context, tenant, message string) (found *schemas.Delivered, err error) {
 	topics, err := c.process.Cluster.Topics(ctx)
@@ -38,8 +38,8 @@ func (c *custodian) find(ctx context.Context, tenant, message string) (found *sc
 		at := scanned{lane, kafka.PartitionOf([]byte(message), partitions), time.Now().Add(-length - seal.Bucket(length, MinBucket(length)))}
 		err = c.newest(ctx, at, message, func(r pipeline.Record) bool {
 			d, err := schemas.Delivereds.Decode(r.Value)
-			mine := err == nil && d.TenantID == tenant && (found == nil || found.OutcomeAt.Before(d.OutcomeAt))
-			if mine {
+			mine := err == nil && d.TenantID == tenant
+			if mine && (found == nil || before(found, &d)) {
 				found = &d
 			}
 			return mine
@@ -49,6 +49,18 @@ func (c *custodian) find(ctx context.Context, tenant, message string) (found *sc
 		}
 	}
 	return found, nil
+}
+
+// before says that b is to be had rather than a: the copy of a later send, else the one that can be read longer. Whoever
+// does the end of a send again writes a further copy of it, late, and so in a shorter lane or without content.
+func before(a, b *schemas.Delivered) bool {
+	switch {
+	case !a.OutcomeAt.Equal(b.OutcomeAt):
+		return a.OutcomeAt.Before(b.OutcomeAt)
+	case (a.Content == nil) != (b.Content == nil):
+		return a.Content == nil
+	}
+	return a.DueAt.Before(b.DueAt)
 }
 
 // letter looks for the newest letter of a record, by its source coordinates.

@@ -118,6 +118,29 @@ func TestCustodyShowsWithinTheWindowAndRefusesEverythingElse(t *testing.T) {
 	}
 }
 
+// Goal: of several copies of one send the one that can be read longest is shown: an owner of deliver that repeats the end of a
+// message writes another, late, so in a shorter lane or without content. Method: one copy within its window; others of the
+// same outcome, shorter and empty, before and after it; looked for often, since lanes come in no order.
+func TestCustodyFindsTheCopyThatLastsLongest(t *testing.T) {
+	t.Parallel()
+	d := deploy(t)
+	c := d.custodianOf()
+	whole := d.delivered(1, "acme-shop", time.Now())
+	short, empty := whole, whole
+	short.DueAt = whole.OutcomeAt.Add(testWindows[0])
+	empty.Content, empty.Diagnostics, empty.DueAt = nil, nil, whole.DueAt.Add(time.Hour)
+	for _, late := range []schemas.Delivered{short, empty} {
+		d.put(DeliveredLane(testWindows[0]), []byte(late.MessageID), encode(t, schemas.Delivereds, late))
+		d.put(DeliveredLane(testWindows[1]), []byte(late.MessageID), encode(t, schemas.Delivereds, late))
+	}
+	for range 20 {
+		found, err := c.find(within(t), whole.TenantID, whole.MessageID)
+		if err != nil || found == nil || found.Content == nil || found.DueAt.Sub(whole.DueAt).Abs() > time.Millisecond {
+			t.Fatalf("found %+v, %v", found, err)
+		}
+	}
+}
+
 // custodianOf builds the binary's inside, for tests of its effects' order.
 func (d *deployment) custodianOf() *custodian {
 	d.t.Helper()
