@@ -77,3 +77,37 @@ func effectOf[E Effect](t *testing.T, next pipeline.Next[Effect]) E {
 	t.Fatalf("effects %v", next.Effects)
 	panic("unreachable")
 }
+
+func TestAParkedMessageWhoseEventIsSlowIsNotLost(t *testing.T) {
+	// Goal: G1 while a broker other than the lanes' is away: the copy's turn comes before all that its parking asked for is
+	// acknowledged. Method: the event of a parked message takes longer than its lane, or the claim's acknowledgement does.
+	for name, slow := range map[string]func(Effect) bool{
+		"event": func(e Effect) bool {
+			emit, ok := e.(Emit)
+			return ok && emit.Events[0].Kind == schemas.KindParked
+		},
+		"claim": func(e Effect) bool { _, ok := e.(AppendClaim); return ok },
+	} {
+		w := newWorld(t)
+		tries := 0
+		w.door = func(c call) Answer {
+			if tries++; tries == 1 {
+				return refuse(131000)
+			}
+			return accept(c)
+		}
+		w.ack = func(_ int, e Effect) (time.Duration, bool) {
+			if slow(e) {
+				return 30 * time.Second, false
+			}
+			return 0, false
+		}
+		w.own()
+		w.route("m1")
+		w.run(time.Hour)
+		if w.want("m1", schemas.KindSent); tries != 2 {
+			t.Errorf("slow %s: %d calls", name, tries)
+		}
+		w.wantAllCommitted()
+	}
+}

@@ -57,12 +57,20 @@ func TestGuaranteesHoldUnderRandomFaults(t *testing.T) {
 	})
 }
 
-// disturb crashes and pauses owners at random effects of the first hour; a new owner comes a second later.
+// disturb crashes and pauses owners at random effects of the first hour; a new owner comes a second later. The broker
+// acknowledges some late, others only when they are repeated.
 func disturb(r *rapid.T, w *world) {
 	faults := map[int]int{}
 	for range rapid.IntRange(0, 4).Draw(r, "faults") {
 		faults[rapid.IntRange(1, 60).Draw(r, "effect")] = rapid.IntRange(0, 2).Draw(r, "fault")
 	}
+	late, again := map[int]time.Duration{}, map[int]bool{}
+	for range rapid.IntRange(0, 8).Draw(r, "slow acks") {
+		n := rapid.IntRange(1, 60).Draw(r, "effect")
+		late[n] = time.Duration(rapid.IntRange(1, 60_000).Draw(r, "late")) * time.Millisecond
+		again[n] = rapid.Bool().Draw(r, "again")
+	}
+	w.ack = func(n int, _ Effect) (time.Duration, bool) { return late[n], again[n] }
 	w.crash = func(n int, after bool, _ Effect) bool {
 		fault, hit := faults[n]
 		if !hit {

@@ -155,11 +155,12 @@ func (p *Partition) routed(now time.Time, r pipeline.Record) {
 		return
 	}
 	back := r.Topic != TopicRouted
-	if s.parked == r.Position {
+	turn := s.parked == r.Position
+	if turn {
 		s.parked = pipeline.Position{}
 	}
 	switch {
-	case s.live != nil: // a second copy of what is under way ends with it
+	case s.live != nil && !(turn && s.live.over): // a second copy of what is under way ends with it
 		s.live.from = append(s.live.from, r.Position)
 		return
 	case s.done:

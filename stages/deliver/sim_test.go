@@ -41,6 +41,8 @@ type world struct {
 	rejects int
 	// crash decides, before effect n takes place and again after it did but before its result is known.
 	crash func(n int, after bool, e Effect) bool
+	// ack says how much later effect n is acknowledged than it took place, and whether it is repeated for want of that.
+	ack func(n int, e Effect) (late time.Duration, again bool)
 }
 
 // call is one request that reached the door.
@@ -338,6 +340,13 @@ func (o *owner) perform(e Effect) {
 		return
 	}
 	result, took := w.do(o, e)
+	if _, dial := e.(Dial); w.ack != nil && !dial {
+		late, again := w.ack(n, e)
+		took += late
+		if again {
+			result, _ = w.do(o, e)
+		}
+	}
 	if w.crash != nil && w.crash(n, true, e) {
 		o.crashed()
 		return
