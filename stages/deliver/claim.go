@@ -71,9 +71,18 @@ func (p *Partition) notSent(now time.Time, w *work, reason string) {
 
 // outcome appends what became of w's own claim and lets the next message of the recipient go.
 func (p *Partition) outcome(now time.Time, w *work, o schemas.Attempt) {
+	o.Class = beside(o.Class, w.msg.stand(w.send.accepted, p.cfg.Horizon).open)
 	p.release(now, w)
 	w.state = concluding
 	p.do(AppendOutcome{Attempt: o, w: w})
+}
+
+// beside is what the end of one claim says of its message. Another one in doubt may have been sent: the message is unknown then.
+func beside(class schemas.AttemptClass, open []entry) schemas.AttemptClass {
+	if len(open) > 1 && class.Final() && class != schemas.OutcomeSent {
+		return schemas.OutcomeUnknown
+	}
+	return class
 }
 
 // answered turns an answer into the claim's outcome. Without a whole answer of Meta's there is none: in doubt.

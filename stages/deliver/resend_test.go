@@ -41,3 +41,36 @@ func TestTheOneMoreSendWaitsAsARefusalAsks(t *testing.T) {
 		})
 	}
 }
+
+func TestARefusedSecondSendSaysNothingOfTheFirst(t *testing.T) {
+	// Goal: a message is told as failed only when no call of it can have been taken. Method: the first call is taken and its
+	// answer lost; the second is refused for good, cannot be made any more, or fails by callback.
+	for name, answer := range map[string]Answer{
+		"refused":  refuse(131026),
+		"gone":     {Phase: NotSent, Reason: ReasonContentGone},
+		"callback": {Phase: Ambiguous},
+	} {
+		w := newWorld(t)
+		w.tenant.SettleAfter, w.tenant.OnUnknown = "1s", "resend"
+		w.door = func(c call) Answer {
+			if c.attempt == 1 {
+				return Answer{Phase: Ambiguous, Accepted: true}
+			}
+			if name == "callback" {
+				w.after(time.Second, func() { w.callback(c, "failed", 131026) })
+			}
+			return answer
+		}
+		w.own()
+		w.route("m1")
+		w.run(time.Hour)
+		w.want("m1", schemas.KindUnknown)
+		w.callback(w.calls[0], "sent", 0)
+		w.run(2 * time.Hour)
+		w.want("m1", schemas.KindUnknown, schemas.KindSent)
+		w.wantAllCommitted()
+		if t.Failed() {
+			t.Fatalf("second send: %s", name)
+		}
+	}
+}

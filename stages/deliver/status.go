@@ -82,6 +82,7 @@ func (p *Partition) prove(r pipeline.Record, s *schemas.Status) {
 		st := m.stand(s.AcceptedAt.UnixMicro(), p.cfg.Horizon)
 		for _, c := range st.open {
 			if outcome, ok := evidence(c.Attempt, s); ok {
+				outcome.Class = beside(outcome.Class, st.open)
 				p.do(AppendOutcome{Attempt: outcome, w: done})
 			}
 		}
