@@ -12,7 +12,7 @@ import (
 
 func TestGuaranteesHoldUnderRandomFaults(t *testing.T) {
 	// Goal: G1 and G2 whatever happens. Method: random messages, repeats, records that come again hours later, answers, lost
-	// answers, callbacks, crashes and pauses at random effects; then calm until all is settled. Every message is accepted by Meta at most once, each send
+	// answers, callbacks, crashes and pauses at random effects; then calm until all is settled. Every message is accepted by Meta at most once, twice with resend, each send
 	// ends in one state that agrees with the door, has its copy, and nothing is left uncommitted.
 	rapid.Check(t, func(r *rapid.T) {
 		w := newWorld(t)
