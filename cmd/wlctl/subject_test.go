@@ -63,7 +63,7 @@ func TestASubjectsDeletionLeavesNoByteAndStays(t *testing.T) {
 	}
 	await(t, "old parts to go", func() bool {
 		for _, table := range []string{"events", "messages"} { // an idle engine looks for them ever more rarely: have it look
-			if _, err := db.Query(within(t), "SYSTEM START MERGES "+table); err != nil {
+			if _, err := db.Query(within(t), "SYSTEM START CLEANUP "+table); err != nil {
 				t.Fatal(err)
 			}
 		}

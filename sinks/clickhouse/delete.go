@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -27,8 +28,9 @@ var (
 	errMutation = errors.New("clickhouse: a mutation that deletes rows fails (system.mutations says why)")
 )
 
-// where is a condition on tenant_id, accepted_at and recipient_ref. Refs are hexadecimal in it, nothing else is quoted.
-func (s Subject) where() string {
+// literal is a condition on the subject's rows that names the refs. The server keeps statements in its logs and mutations
+// beside the parts, so nothing but unlogged questions may bear it.
+func (s Subject) literal() string {
 	refs := make([]string, len(s.Refs))
 	for i, r := range s.Refs {
 		refs[i] = fmt.Sprintf("toFixedString(unhex('%x'), 16)", r)
@@ -36,6 +38,11 @@ func (s Subject) where() string {
 	return "tenant_id = ? AND accepted_at <= toDateTime64(?, 6, 'UTC') AND recipient_ref IN (" + strings.Join(refs, ", ") + ")"
 }
 
+// ofRefs is a condition on the same rows by the subject's tombstones.
+const ofRefs = `tenant_id = ? AND accepted_at <= toDateTime64(?, 6, 'UTC') AND recipient_ref IN
+(SELECT recipient_ref FROM tombstones WHERE tenant_id = ? AND message_id = '' AND deleted_through = toDateTime64(?, 6, 'UTC'))`
+
+// args are those of literal, and twice those of ofRefs.
 func (s Subject) args() []any {
 	return []any{s.TenantID, s.Through.UTC().Format("2006-01-02 15:04:05.000000")}
 }
@@ -45,14 +52,16 @@ const ofSends = "tenant_id = ? AND (accepted_at, message_id) IN (SELECT accepted
 
 // SubjectSends counts the sends of a subject that the tables hold.
 func (d *DB) SubjectSends(ctx context.Context, s Subject) (n uint64, err error) {
+	ctx = ch.Context(ctx, ch.WithSettings(ch.Settings{"log_queries": 0}))
 	err = d.row(ctx, "count a subject's sends", `SELECT uniqExact(accepted_at, message_id) FROM
-(SELECT accepted_at, message_id FROM events WHERE `+s.where()+` UNION ALL SELECT accepted_at, message_id FROM messages WHERE `+s.where()+")",
+(SELECT accepted_at, message_id FROM events WHERE `+s.literal()+` UNION ALL SELECT accepted_at, message_id FROM messages WHERE `+s.literal()+")",
 		append(s.args(), s.args()...), &n)
 	return n, err
 }
 
 // DeleteSubject deletes all rows of the subject's sends from events, messages and repeats, and takes them out of the
-// roll-up. Tombstones come first; then it waits, for what began before them (DeletionSettles). It may be repeated, and must
+// roll-up. Tombstones come first (as data, no
+// statement names a ref); then it waits, for what began before them (DeletionSettles). It may be repeated, and must
 // be after an error. Old parts keep the bytes for old_parts_lifetime more (8 minutes unless the server says otherwise).
 func (d *DB) DeleteSubject(ctx context.Context, s Subject, wait time.Duration) error {
 	if err := d.bury(ctx, s); err != nil {
@@ -67,9 +76,10 @@ func (d *DB) DeleteSubject(ctx context.Context, s Subject, wait time.Duration) e
 		return err
 	}
 	sends := []any{s.TenantID, s.TenantID}
+	rows := slices.Concat(s.args(), s.args(), sends)
 	for _, table := range []string{"events", "messages"} {
-		sql := "ALTER TABLE " + table + " DELETE WHERE " + s.where() + " OR " + ofSends
-		if err := d.mutate(ctx, table, sql, append(s.args(), sends...)...); err != nil {
+		sql := "ALTER TABLE " + table + " DELETE WHERE " + ofRefs + " OR " + ofSends
+		if err := d.mutate(ctx, table, sql, rows...); err != nil {
 			return err
 		}
 	}
@@ -89,17 +99,18 @@ func (d *DB) DeleteSubject(ctx context.Context, s Subject, wait time.Duration) e
 
 // bury writes the tombstones of a subject, and of the sends that are known to be theirs.
 func (d *DB) bury(ctx context.Context, s Subject) error {
-	through := s.args()[1]
-	for _, ref := range s.Refs {
-		err := d.exec(ctx, "write a tombstone", nil, `INSERT INTO tombstones (tenant_id, recipient_ref, deleted_through)
-SELECT ?, toFixedString(unhex(?), 16), toDateTime64(?, 6, 'UTC')`, s.TenantID, fmt.Sprintf("%x", ref), through)
-		if err != nil {
-			return err
-		}
+	refs := newTarget(d, table[[]byte]{name: "tombstones", columns: []column[[]byte]{
+		values("tenant_id", lowCardinality, func(*[]byte) string { return s.TenantID }),
+		values("recipient_ref", ref, func(r *[]byte) []byte { return *r }),
+		values("deleted_through", micros, func(*[]byte) time.Time { return s.Through.UTC() }),
+	}})
+	if err := refs.insert(ctx, fmt.Sprintf("tombstones/%d", time.Now().UnixNano()), whole[[]byte](s.Refs)); err != nil {
+		return err
 	}
+	through := s.args()[1]
 	return d.exec(ctx, "write tombstones of sends", wholeInserts, `INSERT INTO tombstones (tenant_id, message_id, accepted_at, deleted_through)
 SELECT DISTINCT tenant_id, message_id, accepted_at, toDateTime64(?, 6, 'UTC') FROM events
-WHERE `+s.where()+" AND message_id NOT IN ('', 'unknown')", append([]any{through}, s.args()...)...)
+WHERE `+ofRefs+" AND message_id NOT IN ('', 'unknown')", slices.Concat([]any{through}, s.args(), s.args())...)
 }
 
 // uncount computes anew the hours of what was deleted, and empties those of which no message is left.

@@ -40,6 +40,9 @@ func (e *Error) Class() string {
 func (e *Error) Unwrap() error { return e.ctx }
 
 func classify(op string, err error) error {
+	if e := (*Error)(nil); errors.As(err, &e) {
+		return e // of a statement within the attempt
+	}
 	e := &Error{Op: op}
 	var exception *ch.Exception
 	var network net.Error
