@@ -73,9 +73,9 @@ func (d *DB) grantDrift(ctx context.Context) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	rows, err := d.Query(ctx, `SELECT coalesce(role_name, user_name) AS grantee, toString(access_type), coalesce(table, '*')
-FROM system.grants WHERE (role_name LIKE 'wl\\_%' OR user_name = 'wl_views') AND coalesce(database, '') IN ('', currentDatabase())
-    AND NOT is_partial_revoke`)
+	rows, err := d.Query(ctx, `SELECT coalesce(role_name, user_name), toString(access_type),
+    concat(if(coalesce(database, '*') = currentDatabase(), '', concat(coalesce(database, '*'), '.')), coalesce(table, '*'))
+FROM system.grants WHERE (role_name LIKE 'wl\\_%' OR user_name = 'wl_views') AND NOT is_partial_revoke`)
 	if err != nil {
 		return nil, err
 	}
