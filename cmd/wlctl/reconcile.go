@@ -227,6 +227,8 @@ func (r *reconciliation) conclude(s streams, repair bool) error {
 	_, _ = fmt.Fprintf(s.err, "%d events compared: %d missing, %d doubled, %d totals differ (%d not recorded yet, %d refused by record, %d hours still moving)\n",
 		r.compared, r.missing, r.doubled, r.differ, r.waiting, r.refused, r.moving)
 	switch {
+	case r.compared == 0 && r.waiting > 0:
+		return errors.New("record has committed nothing of this span: nothing was compared (wlctl lag)")
 	case r.missing+r.doubled+r.differ == 0:
 		return nil
 	case r.apply:

@@ -129,6 +129,9 @@ func TestReconcileFindsAndRepairsWhatWasDeletedByHand(t *testing.T) {
 	strange.Country = "Germany"
 	publish(t, o, events...)
 	publish(t, o, strange, events[3], events[77])
+	if code, _, errs := wlctl("", "reconcile"); code != 1 || !strings.Contains(errs, "nothing was compared") {
+		t.Errorf("before record ran: exit %d %s", code, errs)
+	}
 	land(t)
 	before := [][]string{dump(t, db, "events"), dump(t, db, "messages"), dump(t, db, "delivery_hourly")}
 	if len(before[0]) != len(events) || len(before[1]) != 40 {

@@ -97,4 +97,9 @@ func TestADeletionHoldsAgainstReplayAndRepair(t *testing.T) {
 		t.Errorf("again: %v", err)
 	}
 	look("deleted again")
+	var later []schemas.Event
+	add(&later, "acme", 7, through.Add(time.Minute), gone)
+	land(later...)
+	expect(t, db, "16", "SELECT count() FROM events FINAL")
+	expect(t, db, "4", "SELECT count() FROM messages FINAL")
 }
