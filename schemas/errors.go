@@ -7,6 +7,7 @@ const (
 	ReasonUnknownEncoding    = "unknown_encoding"    // neither single-object encoding nor (with a registry) the Confluent wire format
 	ReasonUnknownSchema      = "unknown_schema"      // a fingerprint or schema id that nobody here knows
 	ReasonIncompatibleSchema = "incompatible_schema" // the writer's schema, or what it chose to write, cannot be read as ours
+	ReasonResealed           = "resealed"            // a copy without content that only names one more seed of a message
 	ReasonUndecodable        = "undecodable"         // bytes that are no value of the writer's schema, or a time outside 1970..9999
 	ReasonInvalidUTF8        = "invalid_utf8"        // a string that is not UTF-8
 )

@@ -47,6 +47,7 @@ type Copy struct {
 	OutcomeAt   time.Time // append time of Outcome in attempts
 	Plain       Plaintext // nil: open the payload
 	Diagnostics *schemas.Diagnostics
+	Resealed    bool // only names the seed of Routed, a transit copy beside that of the message: no content, nothing is told
 	w           *work
 }
 

@@ -38,6 +38,7 @@ type send struct {
 	live     *work             // in memory
 	parked   pipeline.Position // its copy in a lane; Topic "" for none
 	done     bool              // concluded by this owner
+	seed     uint32            // hash of the transit seed that its copy names
 }
 
 // message is all that is known of one (tenant, message id): the log in order, and the sends met.

@@ -112,6 +112,9 @@ func (p *Partition) performed(now time.Time, e Effect, result any) {
 	case Park:
 		p.parked(now, w, e, result.(pipeline.Position))
 	case Copy:
+		if e.Resealed {
+			break
+		}
 		made, _ := result.(*schemas.Copy)
 		p.copied(now, w, e, made)
 	case ReadBack:
@@ -161,10 +164,14 @@ func (p *Partition) routed(now time.Time, r pipeline.Record) {
 	}
 	switch {
 	case s.live != nil && !(turn && s.live.over): // a second copy of what is under way ends with it
+		p.resealed(now, s.live, s, record)
 		s.live.from = append(s.live.from, r.Position)
 		return
 	case s.done:
-		p.next.Finished = append(p.next.Finished, r.Position)
+		w := &work{routed: record, from: []pipeline.Position{r.Position}, over: true}
+		if p.resealed(now, w, s, record); w.pending == 0 {
+			p.next.Finished = append(p.next.Finished, r.Position)
+		}
 		p.retire(m)
 		return
 	}
@@ -173,6 +180,7 @@ func (p *Partition) routed(now time.Time, r pipeline.Record) {
 
 func (p *Partition) begin(now time.Time, m *message, s *send, record schemas.Routed, from []pipeline.Position, back bool) {
 	p.seq++
+	s.seed = seedOf(record.Seed)
 	w := &work{routed: record, from: from, msg: m, send: s, seq: p.seq, back: back}
 	s.live, p.begun = w, w
 	if p.reaches(w).Before(earlier(m.since, p.since)) {

@@ -24,8 +24,9 @@ type past struct {
 	offset   int64 // of the final outcome
 	at       int64 // append time of it, Unix milliseconds
 	source   origin
-	class    uint8 // of the final outcome, in finals: evidence may still move unknown up
-	former   bool  // not concluded by this owner
+	seed     uint32 // send.seed
+	class    uint8  // of the final outcome, in finals: evidence may still move unknown up
+	former   bool   // not concluded by this owner
 }
 
 // finals stand in for final outcomes of which only the class is kept.
@@ -52,7 +53,7 @@ func (o past) message(k key) *message {
 		offset: o.offset, at: time.UnixMilli(o.at).UTC(), accepted: o.accepted, source: o.source, over: true, Attempt: finals[o.class],
 	}}}
 	if !o.former {
-		m.sends = []*send{{accepted: o.accepted, source: o.source, done: true}}
+		m.sends = []*send{{accepted: o.accepted, source: o.source, done: true, seed: o.seed}}
 	}
 	return m
 }
@@ -94,10 +95,14 @@ func (p *Partition) retire(m *message) {
 		return
 	}
 	delete(p.messages, m.key)
-	p.past.put(m.key, past{
+	o := past{
 		accepted: e.accepted, offset: e.offset, at: e.at.UnixMilli(), source: e.source,
 		class: uint8(finalOf(e.Class)), former: len(m.sends) == 0,
-	})
+	}
+	if !o.former {
+		o.seed = m.sends[0].seed
+	}
+	p.past.put(m.key, o)
 }
 
 // known returns what is known of a message, nil for nothing. It is not to be changed: see message.

@@ -18,11 +18,12 @@ type resting struct {
 	appended int64 // append time of it, Unix milliseconds
 	retryAt  int64 // Unix milliseconds
 	source   origin
-	number   int32 // partition
-	code     int32 // of the refusals
-	attempts int32 // 0: nothing stands in the log
-	refused  int32
-	unsent   int32
+	number   int32  // partition
+	code     int32  // of the refusals
+	attempts int32  // 0: nothing stands in the log
+	seed     uint32 // send.seed
+	refused  uint16
+	unsent   uint16
 	class    uint8 // of the newest outcome, in restingClasses
 	reason   uint8 // of it, in reasonNumbers
 	lane     uint8 // in Lanes, or noLane
@@ -42,7 +43,7 @@ func (m *message) rest(horizon time.Duration) (r resting, ok bool) {
 	case len(m.sends) == 1 && m.sends[0].live == nil && !m.sends[0].done && m.sends[0].parked.Topic != "":
 		s := m.sends[0]
 		lane := slices.IndexFunc(Lanes, func(l Lane) bool { return l.Topic == s.parked.Topic })
-		r.accepted, r.source = s.accepted, s.source
+		r.accepted, r.source, r.seed = s.accepted, s.source, s.seed
 		r.at, r.number, r.lane = s.parked.Offset, int32(s.parked.Partition), uint8(lane)
 	case len(m.sends) == 0 && len(m.entries) > 0:
 		r.accepted, r.source = m.entries[0].accepted, m.entries[0].source
@@ -63,7 +64,7 @@ func (m *message) rest(horizon time.Duration) (r resting, ok bool) {
 		}
 		r.offset, r.appended = e.offset, e.at.UnixMilli()
 	}
-	r.attempts, r.unsent, r.refused = st.attempts, int32(m.notSent(r.accepted)), int32(m.refusals(r.accepted, r.code))
+	r.attempts, r.unsent, r.refused = st.attempts, uint16(m.notSent(r.accepted)), uint16(m.refusals(r.accepted, r.code))
 	if st.last == nil {
 		return r, len(m.entries) == 0
 	}
@@ -77,7 +78,7 @@ func (r resting) message(k key) *message {
 	m := &message{key: k, since: time.UnixMicro(r.since).UTC()}
 	if r.lane != noLane {
 		m.sends = []*send{{
-			accepted: r.accepted, source: r.source,
+			accepted: r.accepted, source: r.source, seed: r.seed,
 			parked: pipeline.Position{Topic: Lanes[r.lane].Topic, Partition: int(r.number), Offset: r.at},
 		}}
 	}

@@ -38,6 +38,7 @@ type world struct {
 	told    []schemas.Event
 	results []schemas.Outcome
 	copies  map[string]int // by message and accepted_at
+	named   []byte         // by copies: the first bytes of the seed ids
 	rejects int
 	// crash decides, before effect n takes place and again after it did but before its result is known.
 	crash func(n int, after bool, e Effect) bool
@@ -375,7 +376,10 @@ func (w *world) do(o *owner, e Effect) (any, time.Duration) {
 		w.due[at] = e.Routed.DueAt
 		return w.append(e.Lane, must(schemas.Routeds.Encode(&e.Routed))), ack
 	case Copy:
-		w.copies[sendOf(e.Routed.Identity)]++
+		w.named = append(w.named, e.Routed.Seed.SeedID[0])
+		if !e.Resealed {
+			w.copies[sendOf(e.Routed.Identity)]++
+		}
 		return &schemas.Copy{Topic: "delivered.72h"}, ack
 	case Emit:
 		w.told = append(w.told, e.Events...)

@@ -1,6 +1,7 @@
 package deliver
 
 import (
+	"hash/fnv"
 	"time"
 
 	"github.com/whatsapplink/cloud/pipeline"
@@ -237,6 +238,26 @@ func (p *Partition) reread(now time.Time, w *work, r pipeline.Record) {
 		outcome.Attempt = &o
 	}
 	p.conclude(now, w, &outcome)
+}
+
+// resealed has the seed of a further transit copy named, beside w: validate seals anew what it did not commit, and a receipt
+// may say that all is erased only when each seed of a message is gone.
+func (p *Partition) resealed(now time.Time, w *work, s *send, record schemas.Routed) {
+	if seedOf(record.Seed) == s.seed {
+		return
+	}
+	c := Copy{Routed: record, Outcome: schemas.Attempt{Class: schemas.OutcomeUnknown, Reason: schemas.ReasonResealed}, OutcomeAt: now.UTC(), Resealed: true, w: w}
+	if t, ok := p.cfg.Registers.Tenant(record.TenantID); ok {
+		c.Routed.Window = windowNow(&record, &t)
+	}
+	p.do(c)
+}
+
+// seedOf is short, to keep memory small.
+func seedOf(s schemas.SeedRef) uint32 {
+	h := fnv.New32a()
+	_, _ = h.Write(s.SeedID)
+	return h.Sum32()
 }
 
 func (p *Partition) copied(now time.Time, w *work, c Copy, made *schemas.Copy) {

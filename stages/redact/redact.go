@@ -22,7 +22,7 @@ type Due struct {
 // Stripped is what is left of a copy: its record and event, and the seeds its receipt waits for.
 type Stripped struct {
 	Redacted schemas.Redacted
-	Event    schemas.Event
+	Event    *schemas.Event // nil where it tells of no message's end, but of one more seed
 	Seeds    []schemas.SeedRef
 }
 
@@ -41,15 +41,19 @@ func (s Stage) Step(d Due) ([]Stripped, error) {
 	if d.Content != nil {
 		c.SeedID = d.Content.SeedID
 	}
-	return []Stripped{{
+	stripped := Stripped{
 		Redacted: schemas.Redacted{
 			Identity: d.Identity, Source: d.Source, Route: d.Route, Clear: d.Clear,
 			Outcome: d.Outcome, Reason: d.Reason, ErrorCode: d.ErrorCode, Attempt: d.Attempt, ProviderRef: d.ProviderRef,
 			OutcomeAt: d.OutcomeAt, DueAt: d.DueAt, Copy: c,
 		},
-		Event: s.event(&d, &c),
 		Seeds: d.Seeds,
-	}}, nil
+	}
+	if d.Reason != schemas.ReasonResealed {
+		e := s.event(&d, &c)
+		stripped.Event = &e
+	}
+	return []Stripped{stripped}, nil
 }
 
 func (s Stage) event(d *Due, c *schemas.Copy) schemas.Event {

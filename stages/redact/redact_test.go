@@ -78,6 +78,16 @@ func TestEverythingButContentAndDiagnosticsStays(t *testing.T) {
 
 // TestCopyWithoutContentIsRedactedToo: goal: window zero gets its record, event and receipt. Method: a copy without
 // sealed parts.
+func TestOneMoreSeedIsNoEndOfTheMessage(t *testing.T) {
+	// Goal: a copy that only names a seed is counted in its receipt and tells nobody that the message is redacted. Method: the
+	// same copy with and without that reason.
+	d := copyAt(12, 72*time.Hour)
+	d.Reason, d.Content = schemas.ReasonResealed, nil
+	if s := strip(t, d); s.Event != nil || !reflect.DeepEqual(s.Seeds, d.Seeds) || s.Redacted.MessageID != d.MessageID {
+		t.Errorf("%+v", s)
+	}
+}
+
 func TestCopyWithoutContentIsRedactedToo(t *testing.T) {
 	d := copyAt(12, 0)
 	d.Content, d.Diagnostics, d.Window = nil, nil, "0s"
@@ -145,7 +155,7 @@ func TestNothingSealedSurvives(t *testing.T) {
 		if err != nil {
 			t.Fatalf("encode the record: %v", err)
 		}
-		event, err := schemas.Events.Encode(&s.Event)
+		event, err := schemas.Events.Encode(s.Event)
 		if err != nil {
 			t.Fatalf("encode the event: %v", err)
 		}

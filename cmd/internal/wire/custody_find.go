@@ -38,7 +38,7 @@ func (c *custodian) find(ctx context.Context, tenant, message string) (found *sc
 		at := scanned{lane, kafka.PartitionOf([]byte(message), partitions), time.Now().Add(-length - seal.Bucket(length, MinBucket(length)))}
 		err = c.newest(ctx, at, message, func(r pipeline.Record) bool {
 			d, err := schemas.Delivereds.Decode(r.Value)
-			mine := err == nil && d.TenantID == tenant
+			mine := err == nil && d.TenantID == tenant && d.Reason != schemas.ReasonResealed
 			if mine && (found == nil || before(found, &d)) {
 				found = &d
 			}

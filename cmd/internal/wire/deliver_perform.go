@@ -103,6 +103,7 @@ func (d *deliverPart) copy(ctx context.Context, e deliver.Copy) (any, error) {
 		window = 0 // nothing tells how long content may stay: it does not
 	}
 	place := d.place(window, e.OutcomeAt)
+	place.Content = place.Content && !e.Resealed
 	record := schemas.Delivered{
 		Identity: m.Identity, Source: m.Source, Route: m.Route, Clear: m.Clear,
 		Outcome: e.Outcome.Class, Reason: e.Outcome.Reason, ErrorCode: e.Outcome.ErrorCode, Attempt: e.Outcome.Attempt,

@@ -132,10 +132,11 @@ func (r *redactor) decode(rec pipeline.Record) (redact.Due, error) {
 }
 
 func (r *redactor) stripped(_ context.Context, s redact.Stripped) ([]pipeline.Output, error) {
-	return encodeAll(
-		record(RedactedT, []byte(s.Redacted.MessageID), schemas.Redacteds, &s.Redacted),
-		record(EventsT, []byte(s.Redacted.MessageID), schemas.Events, &s.Event),
-	)
+	outputs := []output{record(RedactedT, []byte(s.Redacted.MessageID), schemas.Redacteds, &s.Redacted)}
+	if s.Event != nil {
+		outputs = append(outputs, record(EventsT, []byte(s.Redacted.MessageID), schemas.Events, s.Event))
+	}
+	return encodeAll(outputs...)
 }
 
 func (r *redactor) rejected(ctx context.Context, d pipeline.DeadLetter[redact.Due]) ([]pipeline.Output, error) {
