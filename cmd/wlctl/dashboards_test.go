@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"iter"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -18,26 +19,33 @@ import (
 	engine "github.com/whatsapplink/cloud/sinks/clickhouse/embedded"
 )
 
+// queries are those of all panels that ask a kind of data source, each with the dashboard and panel that it is of.
+func queries(t *testing.T, source string) iter.Seq2[string, target] {
+	return func(yield func(string, target) bool) {
+		for _, d := range dashboards(t) {
+			for _, p := range d.Panels {
+				for _, q := range p.Targets {
+					if q.Datasource.Type == source && !yield(d.Title+", "+p.Title, q) {
+						return
+					}
+				}
+			}
+		}
+	}
+}
+
 // Goal: every panel of Prometheus asks for what is measured. Method: as the alerts, with Grafana's interval filled in.
 func TestPanelsAskForWhatIsMeasured(t *testing.T) {
 	metrics := registered(t)
 	legend := regexp.MustCompile(`\{\{(\w+)\}\}`)
 	n := 0
-	for _, d := range dashboards(t) {
-		for _, p := range d.Panels {
-			for _, q := range p.Targets {
-				if q.Datasource.Type != "prometheus" {
-					continue
-				}
-				n++
-				where := d.Title + ", " + p.Title
-				expr := strings.ReplaceAll(q.Expr, "$__rate_interval", "5m")
-				_, known := parse(t, where, expr, metrics)
-				for _, label := range legend.FindAllStringSubmatch(q.LegendFormat, -1) {
-					if !slices.Contains(known, label[1]) || !strings.Contains(expr, label[1]) {
-						t.Errorf("%s: the legend names %s, which the series do not have", where, label[1])
-					}
-				}
+	for where, q := range queries(t, "prometheus") {
+		n++
+		expr := strings.ReplaceAll(q.Expr, "$__rate_interval", "5m")
+		_, known := parse(t, where, expr, metrics)
+		for _, label := range legend.FindAllStringSubmatch(q.LegendFormat, -1) {
+			if !slices.Contains(known, label[1]) || !strings.Contains(expr, label[1]) {
+				t.Errorf("%s: the legend names %s, which the series do not have", where, label[1])
 			}
 		}
 	}
@@ -87,32 +95,24 @@ func TestPanelsHaveAnswersOfClickHouse(t *testing.T) {
 		return rows
 	}
 	n := 0
-	for _, d := range dashboards(t) {
-		for _, p := range d.Panels {
-			for _, q := range p.Targets {
-				if q.Datasource.Type != "grafana-clickhouse-datasource" {
-					continue
-				}
-				n++
-				where := d.Title + ", " + p.Title
-				from, to := now.Add(-24*time.Hour), now.Add(time.Hour)
-				rows := ask(where, filledIn(q.RawSQL, from, to))
-				if len(rows.Values) == 0 {
-					t.Errorf("%s has no answer", where)
-				}
-				if q.QueryType == "timeseries" && rows.Columns[0] != "time" {
-					t.Errorf("%s draws lines over %s", where, rows.Columns[0])
-				}
-				if !strings.Contains(q.RawSQL, "$tenant") {
-					continue
-				}
-				if own := ask(where, filledIn(q.RawSQL, from, to, "acme", "other")); len(own.Values) != len(rows.Values) {
-					t.Errorf("%s: %d rows of the only tenant, %d of all", where, len(own.Values), len(rows.Values))
-				}
-				if none := ask(where, filledIn(q.RawSQL, from, to, "other")); len(none.Values) != 0 {
-					t.Errorf("%s answers for another tenant: %v", where, none.Values)
-				}
-			}
+	for where, q := range queries(t, "grafana-clickhouse-datasource") {
+		n++
+		from, to := now.Add(-24*time.Hour), now.Add(time.Hour)
+		rows := ask(where, filledIn(q.RawSQL, from, to))
+		if len(rows.Values) == 0 {
+			t.Errorf("%s has no answer", where)
+		}
+		if q.QueryType == "timeseries" && rows.Columns[0] != "time" {
+			t.Errorf("%s draws lines over %s", where, rows.Columns[0])
+		}
+		if !strings.Contains(q.RawSQL, "$tenant") {
+			continue
+		}
+		if own := ask(where, filledIn(q.RawSQL, from, to, "acme", "other")); len(own.Values) != len(rows.Values) {
+			t.Errorf("%s: %d rows of the only tenant, %d of all", where, len(own.Values), len(rows.Values))
+		}
+		if none := ask(where, filledIn(q.RawSQL, from, to, "other")); len(none.Values) != 0 {
+			t.Errorf("%s answers for another tenant: %v", where, none.Values)
 		}
 	}
 	if n < 12 {
