@@ -27,9 +27,9 @@ type lateness struct {
 const measured = 24 * time.Hour
 
 // latenesses measures receipts by state: expired tells when reading ended and copies were stripped, erased when the bytes of
-// the keys were seen gone. Where a bucket has several of a state, which grow with it, the last counts.
+// the keys were seen gone. Where a bucket has several of a state, which grow with it, the one of most copies counts.
 func (o *operator) latenesses(ctx context.Context, partitions int) (map[string]lateness, error) {
-	last := map[string]map[string]time.Duration{}
+	largest := map[string]map[string]schemas.Receipt{}
 	for partition := range partitions {
 		from, err := o.process.Cluster.OffsetAt(ctx, wire.ReceiptsT, partition, time.Now().Add(-measured))
 		if err != nil {
@@ -38,13 +38,16 @@ func (o *operator) latenesses(ctx context.Context, partitions int) (map[string]l
 		err = wire.Scan(ctx, o.process.Cluster.Tail(wire.ReceiptsT, partition, from), func(r pipeline.Record) error {
 			receipt, err := schemas.Receipts.Decode(r.Value)
 			if err != nil {
-				return err
+				return nil //nolint:nilerr // none of redact's
 			}
-			state := string(receipt.State)
-			if last[state] == nil {
-				last[state] = map[string]time.Duration{}
+			byKey := largest[receipt.State]
+			if byKey == nil {
+				byKey = map[string]schemas.Receipt{}
+				largest[receipt.State] = byKey
 			}
-			last[state][string(r.Key)] = receipt.ObservedAt.Sub(receipt.Deadline)
+			if receipt.Count >= byKey[string(r.Key)].Count {
+				byKey[string(r.Key)] = receipt
+			}
 			return nil
 		})
 		if err != nil {
@@ -52,8 +55,12 @@ func (o *operator) latenesses(ctx context.Context, partitions int) (map[string]l
 		}
 	}
 	all := map[string]lateness{}
-	for state, byKey := range last {
-		late := slices.Sorted(maps.Values(byKey))
+	for state, byKey := range largest {
+		late := make([]time.Duration, 0, len(byKey))
+		for _, r := range byKey {
+			late = append(late, r.ObservedAt.Sub(r.Deadline))
+		}
+		slices.Sort(late)
 		at := func(q float64) float64 { return late[int(q*float64(len(late)-1)+0.5)].Seconds() }
 		all[state] = lateness{Receipts: len(late), P50: at(0.5), P99: at(0.99), Max: at(1)}
 	}

@@ -25,6 +25,7 @@ type lane struct {
 
 	mu     sync.Mutex // one tells at a time: what the ledger says is what the log says
 	ledger redact.Ledger
+	next   int64 // offset in receipts up to which the ledger has read
 }
 
 // oldestHeader stands on every receipt: the start of the oldest bucket of its lane partition that is not erased. No receipt
@@ -44,10 +45,21 @@ func (l *lane) Write(ctx context.Context, span pipeline.Span, stripped []redact.
 	return err
 }
 
-// tell appends the receipts that the ledger makes, and takes them into it.
+// tell appends the receipts that the ledger makes, and takes them into it. Before it does, it reads what others appended
+// since: an owner that does not know yet that its lane was given away would tell less of a bucket than the one after it did.
 func (l *lane) tell(ctx context.Context, made func(*redact.Ledger) []schemas.Receipt) ([]schemas.Receipt, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if len(made(&l.ledger)) == 0 {
+		return nil, nil
+	}
+	err := pipeline.Retry(ctx, pipeline.Backoff{}, "read receipts", func(ctx context.Context) error {
+		_, err := l.read(ctx, l.tail(ReceiptsT, l.receipts, l.next))
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
 	receipts := made(&l.ledger)
 	if len(receipts) == 0 {
 		return nil, nil
@@ -67,7 +79,7 @@ func (l *lane) tell(ctx context.Context, made func(*redact.Ledger) []schemas.Rec
 			Topic: ReceiptsT, Partition: l.receipts, Key: []byte(redact.ReceiptKey(&receipts[i])), Value: value, Headers: []pipeline.Header{header},
 		}
 	}
-	err := pipeline.Retry(ctx, pipeline.Backoff{}, "append receipts", func(ctx context.Context) error {
+	err = pipeline.Retry(ctx, pipeline.Backoff{}, "append receipts", func(ctx context.Context) error {
 		_, err := l.log.Append(ctx, outputs)
 		return err
 	})
@@ -116,15 +128,15 @@ func (l *lane) readSince(ctx context.Context, since time.Time) (oldest time.Time
 	if err != nil {
 		return oldest, from, err
 	}
-	oldest, err = l.read(ctx, l.process.Cluster.Tail(ReceiptsT, l.receipts, from))
+	l.ledger = redact.Ledger{}
+	oldest, err = l.read(ctx, l.tail(ReceiptsT, l.receipts, from))
 	return oldest, from, err
 }
 
-// read makes the ledger anew from the receipts of this lane partition that a source holds, and returns the time from which
-// on all that wait were appended; zero when it finds none.
+// read takes the receipts of this lane partition that a source holds into the ledger, and returns the time from which on all
+// that wait were appended; zero when it finds none.
 func (l *lane) read(ctx context.Context, src pipeline.Source) (oldest time.Time, err error) {
 	prefix := redact.ReceiptKeyPrefix(l.topic, int32(l.partition))
-	l.ledger = redact.Ledger{}
 	err = Scan(ctx, src, func(rec pipeline.Record) error {
 		if !strings.HasPrefix(string(rec.Key), prefix) {
 			return nil
@@ -141,6 +153,7 @@ func (l *lane) read(ctx context.Context, src pipeline.Source) (oldest time.Time,
 		}
 		return nil
 	})
+	l.next = src.Position()
 	if !oldest.IsZero() {
 		oldest = oldest.Add(-clockSlip)
 	}

@@ -75,6 +75,27 @@ func TestReceiptOfABucketGrowsAcrossOwners(t *testing.T) {
 	}
 }
 
+// Goal: an owner that does not know that its lane was given away tells of no bucket less than the one after it did. Method:
+// both own the lane, the new one strips two copies, then the former one the first of them, and then both and a third.
+func TestReceiptOfAFormerOwnerTellsNotLess(t *testing.T) {
+	t.Parallel()
+	d := deploy(t)
+	r := newRedactor(d.process("redact"))
+	due := time.Now().Add(-time.Minute).Truncate(time.Second)
+	former, present := takeOver(t, r), takeOver(t, r)
+	present.strip(t, due, 0, 1)
+	former.strip(t, due, 0)
+	former.strip(t, due, 0, 1, 2)
+	present.strip(t, due, 1, 2)
+	var counts []int64
+	for _, receipt := range decodeAll(d, ReceiptsT, schemas.Receipts) {
+		counts = append(counts, receipt.Count)
+	}
+	if !slices.Equal(counts, []int64{2, 3}) {
+		t.Errorf("receipts of %d copies, want 2, then 3", counts)
+	}
+}
+
 // Goal: a new owner finds every bucket that waits, however long ago it expired. Method: three buckets, of which the middle
 // one waits; a new owner that looks back a millisecond at first, then further, and finds in the last receipt how far.
 func TestReadingBackFindsTheOldestThatWaits(t *testing.T) {
@@ -144,11 +165,14 @@ func (w *crashWorld) life() error {
 	d := &deployment{t: w.t, logs: &safeBuffer{}, env: map[string]string{"WL_KAFKA_BROKERS": "127.0.0.1:1"}}
 	r := newRedactor(d.process("redact"))
 	r.log = w.log
+	r.tail = func(topic string, partition int, from int64) pipeline.Source {
+		return w.log.Tail(topic, partition, from)
+	}
 	topic := DeliveredLane(testWindows[0])
 	ctx, stop := context.WithCancel(context.Background())
 	defer stop()
 	l := &lane{redactor: r, ctx: ctx, topic: topic, window: testWindows[0], bucket: time.Second}
-	if _, err := l.read(ctx, w.log.Tail(ReceiptsT, 0, kafka.Beginning)); err != nil {
+	if _, err := l.read(ctx, r.tail(ReceiptsT, 0, kafka.Beginning)); err != nil {
 		return err
 	}
 	ended := make(chan error, 1)

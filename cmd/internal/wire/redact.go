@@ -29,6 +29,7 @@ func (c *RedactConfig) Check() []boot.Problem { return c.Keyless.check() }
 type redactor struct {
 	process  *boot.Process
 	log      pipeline.Log
+	tail     func(topic string, partition int, from int64) pipeline.Source
 	lateness *prometheus.HistogramVec
 	standing *ages
 	eraser   *eraser
@@ -52,7 +53,7 @@ func Redact(p *boot.Process, _ *RedactConfig) (boot.Service, error) {
 }
 
 func newRedactor(p *boot.Process) *redactor {
-	r := &redactor{process: p, log: p.Cluster.Log(), lateness: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+	r := &redactor{process: p, log: p.Cluster.Log(), tail: p.Cluster.Tail, lateness: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 		Name:    "wl_redaction_lateness_seconds",
 		Help:    "Logical: from the end of a copy's window to its stripped record and receipt. Physical: from the end of a bucket's last seed to its bytes seen gone.",
 		Buckets: prometheus.ExponentialBuckets(0.01, 4, 10),

@@ -15,7 +15,7 @@ CREATE TABLE IF NOT EXISTS receipts
     policy_version    LowCardinality(String) COMMENT 'Version of the privacy policy in force',
     retain_until      DateTime('UTC') DEFAULT toDateTime(deadline, 'UTC') + toIntervalDay(730) COMMENT 'The row is removed after this'
 )
-ENGINE = ReplacingMergeTree(observed_at)
+ENGINE = ReplacingMergeTree(count)
 PARTITION BY toYYYYMM(bucket)
 ORDER BY (lane, partition, bucket, state, first_offset)
 TTL retain_until DELETE
