@@ -18,7 +18,8 @@ const (
 	ReasonTruncated         = "truncated"           // the letter does not hold all of the original
 )
 
-// ReasonKeyGone is not the stage's but the answer's, where the window ends between the decision and the opening.
+// ReasonKeyGone is not the stage's but the answer's, where the window ends between the decision and the opening, or a send
+// is in doubt past its deadline, which ended its transit key.
 const ReasonKeyGone = "key_gone"
 
 // Reasons lists every reason, for documentation and tests.

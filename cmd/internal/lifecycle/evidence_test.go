@@ -19,7 +19,7 @@ func (w *world) shownInWindow() {
 		i := id{q.TenantID, q.MessageID}
 		over, known := w.outcome(sent{MessageRequest: schemas.MessageRequest{TenantID: i.tenant, MessageID: i.message}})
 		if a.Status != "shown" {
-			if a.Reason == custody.ReasonKeyGone && !w.skewed {
+			if a.Reason == custody.ReasonKeyGone && !w.skewed && !w.undecided(i, r.at) {
 				w.fault("read window", "the key of %s is gone within its window", i.message)
 			}
 			return
@@ -129,6 +129,15 @@ func (w *world) conserved() {
 			w.fault("conservation", "%s was sent and is told as %s", c.MessageID, f[0].Kind)
 		}
 	}
+}
+
+// undecided says whether a message was past its deadline at a time, its send in doubt: until then its transit copy could be
+// read, and after the outcome its diagnostic copy can. The deadline is the first request's: the others repeat it.
+func (w *world) undecided(i id, at time.Time) bool {
+	first := slices.IndexFunc(w.sent, func(s sent) bool { return (id{s.TenantID, s.MessageID}) == i })
+	deadline := w.sent[first].expiresAt
+	outcome, known := w.outcome(sent{MessageRequest: schemas.MessageRequest{TenantID: i.tenant, MessageID: i.message}})
+	return at.After(deadline) && (!known || at.Before(outcome))
 }
 
 // mayBeSuppressed says whether the recipient objected, or Meta refused the same tenant's message to it.

@@ -59,9 +59,10 @@ func (c *custodian) transit(ctx context.Context, tenant, message string) (found 
 	if found == nil || topics[Attempts] == 0 { // without the log of outcomes nothing says that it may still be read
 		return nil, nil
 	}
-	since := madeAt(message).Add(-producersClock) // a repeat is accepted later than the message
+	// What is found may be a repeat, accepted after the outcome. Only an id that bears a time before tells how far back to look.
+	since := madeAt(message).Add(-producersClock)
 	if found.AcceptedAt.Before(since) {
-		since = found.AcceptedAt
+		since = begin
 	}
 	found.OutcomeAt, err = c.outcome(ctx, scanned{Attempts, kafka.PartitionOf([]byte(tenant), topics[Attempts]), since}, found.Identity)
 	return found, err
