@@ -15,7 +15,8 @@ type Partition struct {
 	messages map[key]*message
 	past     kept[past]    // messages that are over
 	resting  kept[resting] // messages that lie in a lane
-	aged     []aged        // all of them, in the order in which they were met, for pruning
+	whole    []met         // those in messages, and some that were, for pruning
+	hand     int           // in whole
 	senders  map[string]*sender
 	stops    map[string]schemas.Stop   // set here and maybe not yet in the register
 	flight   int                       // claims and calls under way
@@ -37,7 +38,7 @@ type Partition struct {
 // New returns an empty Partition; it opens nothing.
 func New(cfg Config) *Partition {
 	return &Partition{
-		cfg: cfg, messages: make(map[key]*message), past: newKept[past](), resting: newKept[resting](), senders: make(map[string]*sender),
+		cfg: cfg, messages: make(map[key]*message), senders: make(map[string]*sender),
 		stops: make(map[string]schemas.Stop), since: cfg.Since,
 	}
 }

@@ -2,27 +2,29 @@ package deliver
 
 import (
 	"hash/fnv"
+	"math"
 	"slices"
 	"time"
 
 	"github.com/whatsapplink/cloud/schemas"
 )
 
-// origin is a request's coordinates, hashed to keep memory small.
-type origin uint64
+// origin is a request's coordinates, hashed to keep memory small: it tells apart requests with one id that were accepted
+// within the same microsecond.
+type origin uint32
 
 func originOf(c schemas.Coordinates) origin {
-	h := fnv.New64a()
+	h := fnv.New32a()
 	_, _ = h.Write([]byte(c.String()))
-	return origin(h.Sum64())
+	return origin(h.Sum32())
 }
 
 // past is all that stays of a message with one send, concluded: its repeats must find it for the horizon. There may be
 // millions, so it holds no pointers for the collector to follow.
 type past struct {
-	accepted int64 // Unix microseconds
-	offset   int64 // of the final outcome
-	at       int64 // append time of it, Unix milliseconds
+	accepted int64  // Unix microseconds
+	offset   int64  // of the final outcome
+	took     uint32 // from accepted until it was appended, milliseconds, at most 49 days
 	source   origin
 	seed     uint32 // send.seed
 	class    uint8  // of the final outcome, in finals: evidence may still move unknown up
@@ -47,10 +49,20 @@ func finalOf(c schemas.AttemptClass) int {
 // stub says that only the class of a final outcome was kept.
 func (e *entry) stub() bool { return slices.Contains(finals, e.Attempt) }
 
+// at is the append time of the final outcome, whose resolution is milliseconds.
+func (o *past) at() time.Time {
+	return time.UnixMilli(o.accepted / 1000).Add(time.Duration(o.took) * time.Millisecond).UTC()
+}
+
+// tookFrom is past.took; append times are the broker's and may go back.
+func tookFrom(accepted int64, at time.Time) uint32 {
+	return uint32(min(max(0, at.UnixMilli()-accepted/1000), math.MaxUint32))
+}
+
 // message brings a past message back as it was.
 func (o past) message(k key) *message {
 	m := &message{key: k, entries: []entry{{
-		offset: o.offset, at: time.UnixMilli(o.at).UTC(), accepted: o.accepted, source: o.source, over: true, Attempt: finals[o.class],
+		offset: o.offset, at: o.at(), accepted: o.accepted, source: o.source, over: true, Attempt: finals[o.class],
 	}}}
 	if !o.former {
 		m.sends = []*send{{accepted: o.accepted, source: o.source, done: true, seed: o.seed}}
@@ -96,7 +108,7 @@ func (p *Partition) retire(m *message) {
 	}
 	delete(p.messages, m.key)
 	o := past{
-		accepted: e.accepted, offset: e.offset, at: e.at.UnixMilli(), source: e.source,
+		accepted: e.accepted, offset: e.offset, took: tookFrom(e.accepted, e.at), source: e.source,
 		class: uint8(finalOf(e.Class)), former: len(m.sends) == 0,
 	}
 	if !o.former {
@@ -124,9 +136,9 @@ func (p *Partition) message(k key, at time.Time) *message {
 	m := p.known(k)
 	if m == nil {
 		m = &message{key: k}
-		p.aged = append(p.aged, aged{k, at.UnixMilli()})
 	}
 	if p.messages[k] != m {
+		p.whole = append(p.whole, met{k, at.UnixMilli()})
 		if _, rested := p.resting.get(k); !rested {
 			m.since = p.since
 		}
@@ -137,17 +149,17 @@ func (p *Partition) message(k key, at time.Time) *message {
 	return m
 }
 
-// aged says when a message, kept or past, was first met.
-type aged struct {
+// met says when a message came to be kept whole.
+type met struct {
 	key key
 	at  int64 // Unix milliseconds
 }
 
-// pruneSlack is how much later than it might a message is looked at, so that most have ended by then.
+// pruneSlack is how much longer everything is kept at first.
 const pruneSlack = 10 * time.Minute
 
-// pruneAtOnce bounds how long a step looks at what has aged.
-const pruneAtOnce = 1000
+// pruneAtOnce is how many of each kind a step looks at: more than it adds, so that all have their turn while many come.
+const pruneAtOnce = 8
 
 // longestLane is how long what lay in a lane at the start may take to come.
 func longestLane() time.Duration { return Lanes[len(Lanes)-1].Delay }
@@ -158,31 +170,51 @@ func (p *Partition) keepAll(now time.Time) { p.pruneFrom = now.Add(longestLane()
 // prune forgets messages that ended longer than the horizon and the longest lane ago. Whatever still names one, or lies
 // as far back, reads back first.
 func (p *Partition) prune(now time.Time) {
-	if !p.caughtUp || len(p.reading) > 0 || now.Before(p.pruneFrom) {
+	may := p.caughtUp && len(p.reading) == 0 && !now.Before(p.pruneFrom)
+	oldest := now.Add(-p.cfg.Horizon - longestLane()).UnixMilli()
+	for range pruneAtOnce {
+		p.pruneWhole(oldest, may)
+		if !may {
+			continue
+		}
+		if k, o, ok := p.past.next(); ok && o.at().UnixMilli() < oldest {
+			p.past.drop(k)
+			p.forgot(o.at().UnixMilli())
+		}
+		if k, r, ok := p.resting.next(); ok && r.lane == noLane && r.appended < oldest {
+			p.resting.drop(k)
+			p.forgot(r.appended)
+		}
+	}
+}
+
+// pruneWhole looks at the next message that is kept whole, or was.
+func (p *Partition) pruneWhole(oldest int64, may bool) {
+	if len(p.whole) == 0 {
 		return
 	}
-	oldest := now.Add(-p.cfg.Horizon - longestLane())
-	for n := 0; n < pruneAtOnce && len(p.aged) > 0 && p.aged[0].at < oldest.Add(-pruneSlack).UnixMilli(); n++ {
-		a := p.aged[0]
-		p.aged = p.aged[1:]
-		m := p.known(a.key)
-		if m == nil {
-			continue
-		}
-		last := time.UnixMilli(a.at)
+	p.hand = (p.hand + 1) % len(p.whole)
+	w := p.whole[p.hand]
+	if m := p.messages[w.key]; m != nil {
+		last := w.at
 		if n := len(m.entries); n > 0 {
-			last = m.entries[n-1].at
+			last = m.entries[n-1].at.UnixMilli()
 		}
-		if m.busy(p.cfg.Horizon) || !last.Before(oldest) {
-			p.aged = append(p.aged, aged{a.key, now.UnixMilli()})
-			continue
+		if !may || last >= oldest || m.busy(p.cfg.Horizon) {
+			return
 		}
-		delete(p.messages, a.key)
-		p.past.drop(a.key)
-		p.resting.drop(a.key)
-		if !last.Before(p.since) {
-			p.since = last.Add(time.Millisecond) // the resolution of append times
-		}
+		delete(p.messages, w.key)
+		p.forgot(last)
+	}
+	end := len(p.whole) - 1
+	p.whole[p.hand] = p.whole[end]
+	p.whole = p.whole[:end]
+}
+
+// forgot notes up to when memory does not hold all that was appended.
+func (p *Partition) forgot(last int64) {
+	if at := time.UnixMilli(last).UTC(); !at.Before(p.since) {
+		p.since = at.Add(time.Millisecond) // the resolution of append times
 	}
 }
 

@@ -171,7 +171,7 @@ func (p *Partition) refresh(now time.Time, r *recipient) {
 func (p *Partition) remindRecipient(r *recipient, at time.Time) {
 	if !r.timed {
 		r.timed = true
-		heap.Push(&p.timers, timer{at: at, recipient: r})
+		heap.Push(&p.timers, &timer{at: at, recipient: r})
 	}
 }
 
@@ -195,7 +195,7 @@ func (p *Partition) run(now time.Time, s *sender) {
 		}
 		if wait := s.limiter.take(now); wait > 0 {
 			s.asleep = true
-			heap.Push(&p.timers, timer{at: now.Add(wait), sender: s})
+			heap.Push(&p.timers, &timer{at: now.Add(wait), sender: s})
 			return
 		}
 		r.busy = true
@@ -225,7 +225,7 @@ func (p *Partition) leave(now time.Time, w *work) {
 		r.queue = slices.Delete(r.queue, i, i+1)
 		r.sender.queued[w.priority()]--
 	}
-	w.timer++
+	p.unmind(w)
 	w.state = idle
 	p.refresh(now, r)
 }

@@ -33,7 +33,7 @@ func (p *Partition) status(now time.Time, r pipeline.Record) {
 		p.waiting = map[key][]pipeline.Record{}
 	}
 	p.waiting[k] = append(p.waiting[k], r)
-	heap.Push(&p.timers, timer{at: now.Add(earlyTime), status: &k})
+	heap.Push(&p.timers, &timer{at: now.Add(earlyTime), status: &k})
 }
 
 // limited lowers a number's rate when a callback says that it was too fast after its last cut. The message has failed for good.

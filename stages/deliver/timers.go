@@ -5,46 +5,61 @@ import (
 	"time"
 )
 
-// timer is one moment somebody waits for: a work (stale once its version moved on), a sender, a recipient, or the callbacks
-// of a message.
+// timer is one moment somebody waits for: a work, a sender, a recipient, or the callbacks of a message.
 type timer struct {
 	at        time.Time
 	w         *work
-	version   int
 	sender    *sender
 	recipient *recipient
 	status    *key
+	index     int // in timers
 }
 
 // timers is a heap by time.
-type timers []timer
+type timers []*timer
 
 func (t timers) Len() int           { return len(t) }
 func (t timers) Less(i, j int) bool { return t[i].at.Before(t[j].at) }
-func (t timers) Swap(i, j int)      { t[i], t[j] = t[j], t[i] }
+func (t timers) Swap(i, j int) {
+	t[i], t[j] = t[j], t[i]
+	t[i].index, t[j].index = i, j
+}
 
 // Push appends a timer; for container/heap.
-func (t *timers) Push(x any) { *t = append(*t, x.(timer)) }
+func (t *timers) Push(x any) {
+	added := x.(*timer)
+	added.index = len(*t)
+	*t = append(*t, added)
+}
 
 // Pop removes the last timer; for container/heap.
 func (t *timers) Pop() any {
 	old := *t
 	last := old[len(old)-1]
-	old[len(old)-1] = timer{}
+	old[len(old)-1] = nil
 	*t = old[:len(old)-1]
 	return last
 }
 
 // remind sets a work's one timer.
 func (p *Partition) remind(w *work, at time.Time) {
-	w.timer++
-	heap.Push(&p.timers, timer{at: at, w: w, version: w.timer})
+	p.unmind(w)
+	w.timer = &timer{at: at, w: w}
+	heap.Push(&p.timers, w.timer)
+}
+
+// unmind takes a work's timer back: it would keep the work in memory until its time.
+func (p *Partition) unmind(w *work) {
+	if w.timer != nil {
+		heap.Remove(&p.timers, w.timer.index)
+		w.timer = nil
+	}
 }
 
 // fire does what has fallen due.
 func (p *Partition) fire(now time.Time) {
 	for len(p.timers) > 0 && !p.timers[0].at.After(now) {
-		t := heap.Pop(&p.timers).(timer)
+		t := heap.Pop(&p.timers).(*timer)
 		switch {
 		case t.sender != nil:
 			t.sender.asleep = false
@@ -55,7 +70,8 @@ func (p *Partition) fire(now time.Time) {
 			p.run(now, t.recipient.sender)
 		case t.status != nil:
 			p.claimMissing(*t.status)
-		case t.w.timer == t.version:
+		default:
+			t.w.timer = nil
 			p.expired(now, t.w)
 		}
 	}

@@ -30,7 +30,7 @@ type work struct {
 	seq    uint64
 	back   bool // came back from a lane
 	state  state
-	timer  int // version of its one timer; older ones are stale
+	timer  *timer // its only one
 
 	recipient *recipient       // of its sender, while queued or in flight
 	claim     *schemas.Attempt // its own, newest
@@ -62,6 +62,7 @@ func (w *work) priority() int {
 // finish decides nothing more about w: its records are finished once its effects are performed.
 func (p *Partition) finish(w *work) {
 	w.over = true
+	p.unmind(w)
 	p.settleUp(w)
 }
 

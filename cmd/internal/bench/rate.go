@@ -11,10 +11,9 @@ import (
 
 // What one process of deliver must reach at Meta's limits.
 const (
-	rateShare   = 0.95
-	rateWarm    = 8 * time.Second
-	rateSteady  = 20 * time.Second
-	ceilingSent = 30_000
+	rateShare  = 0.95
+	rateWarm   = 8 * time.Second
+	rateSteady = 20 * time.Second
 )
 
 // rate sends from a filled routed through ten numbers at 80/s and one at 400/s to a provider that takes 200 ms: every number
@@ -70,17 +69,17 @@ func (w *world) rate(ctx context.Context) ([]figure, error) {
 	return figures, deployment.Stop(p)
 }
 
-// ceiling sends from a filled routed through twenty numbers of one tenant to a door without limits: what one process, and so
-// one tenant, can do.
-func (w *world) ceiling(ctx context.Context) ([]figure, error) {
-	ctx, cancel := context.WithTimeout(ctx, 5*time.Minute)
+// ceiling sends n messages from a filled routed through twenty numbers of one tenant to a door without limits: what one
+// process, and so one tenant, can do, and what it takes to remember them.
+func (w *world) ceiling(ctx context.Context, n int) ([]figure, error) {
+	ctx, cancel := context.WithTimeout(ctx, 15*time.Minute)
 	defer cancel()
 	s, err := w.sending(ctx, "ceiling.", numbers(200, 20, 1000), simulator.Config{Unlimited: true, Latency: 20 * time.Millisecond}, nil)
 	if err != nil {
 		return nil, err
 	}
 	defer s.close()
-	if err := s.fill(ctx, ceilingSent); err != nil {
+	if err := s.fill(ctx, n); err != nil {
 		return nil, err
 	}
 	say("one tenant as fast as it goes")
@@ -88,8 +87,8 @@ func (w *world) ceiling(ctx context.Context) ([]figure, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := middle{total: ceilingSent}
-	for !m.over() {
+	m := middle{total: int64(n)}
+	for all := false; !all; all = s.door.Counts().Distinct >= n {
 		m.see(point{time.Now(), int64(s.door.Counts().Distinct), usage(p)})
 		if err := pause(ctx); err != nil {
 			return nil, fmt.Errorf("%d are sent: %w; the log of %s ends:\n%s", s.door.Counts().Distinct, err, p.Name, p.Tail(5))
@@ -97,6 +96,7 @@ func (w *world) ceiling(ctx context.Context) ([]figure, error) {
 	}
 	f := m.figure()
 	f.what = "deliver, one tenant, no limits, 20 ms a call"
+	f.comment = fmt.Sprintf("(%d are sent)", n)
 	_, f.rss = p.Usage()
 	if err := s.door.fair(); err != nil {
 		return []figure{f}, err

@@ -16,7 +16,6 @@ import (
 const (
 	redactFloor = 20_000
 	liveCopies  = 1_000_000 // within their window while redact works
-	redactRSS   = 200 << 20 // bytes, with the live ones
 	sealedBytes = 500       // of a copy's content
 )
 
@@ -43,10 +42,7 @@ func (w *world) redact(ctx context.Context, n int) ([]figure, error) {
 		return nil, err
 	}
 	f.what, f.floor = fmt.Sprintf("redact, %d copies live", liveCopies), redactFloor
-	if f.rss > redactRSS {
-		err = fmt.Errorf("redact took %d MiB with %d copies live, more than %d", f.rss>>20, liveCopies, redactRSS>>20)
-	}
-	return []figure{f}, err
+	return []figure{f}, nil
 }
 
 // copies appends n copies to a lane, under a seed a second.

@@ -184,7 +184,7 @@ func NewProcess(name string, common *Common, stderr io.Writer) (*Process, error)
 
 // harden turns core dumps off, so that no plaintext or key lands on disk by a crash, and sets the garbage collector
 // to what was measured best: fewer collections under a limit that keeps a process under 200 MiB, however many messages are
-// live. Only deliver remembers messages one by one (what is parked, what was sent within the horizon): it stays under 300.
+// live. Only deliver remembers messages one by one, what is parked and what was sent within the horizon, so its limit is higher.
 func harden(name string, env map[string]string) {
 	_ = syscall.Setrlimit(syscall.RLIMIT_CORE, &syscall.Rlimit{})
 	if env["GOGC"] == "" {
@@ -193,7 +193,7 @@ func harden(name string, env map[string]string) {
 	if env["GOMEMLIMIT"] == "" {
 		limit := int64(150 << 20)
 		if name == "deliver" {
-			limit = 240 << 20
+			limit = 165 << 20
 		}
 		debug.SetMemoryLimit(limit)
 	}
