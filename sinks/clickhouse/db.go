@@ -34,7 +34,7 @@ type DB struct {
 }
 
 // insertBound is the longest an insert may run on the server, and so the longest between an event's inserted_at and its
-// being visible; sweeping refreshes look back further (sweepOverlap).
+// being visible; refreshes look back further (overlap).
 const insertBound = 45 * time.Second
 
 // What Open finds.

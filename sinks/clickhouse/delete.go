@@ -13,7 +13,7 @@ import (
 )
 
 // DeletionSettles is how long a statement that began before a tombstone was written may still bring rows in.
-const DeletionSettles = sweepOverlap
+const DeletionSettles = overlap
 
 // Subject is a person as one tenant's rows know them, and until when what was accepted is theirs to have deleted.
 type Subject struct {
@@ -44,8 +44,11 @@ const ofRefs = `tenant_id = ? AND accepted_at <= toDateTime64(?, 6, 'UTC') AND r
 
 // args are those of literal, and twice those of ofRefs.
 func (s Subject) args() []any {
-	return []any{s.TenantID, s.Through.UTC().Format("2006-01-02 15:04:05.000000")}
+	return []any{s.TenantID, exactly(s.Through)}
 }
+
+// exactly is a time as toDateTime64(?, 6, 'UTC') takes it: the driver cuts one that it is given to whole seconds.
+func exactly(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05.000000") }
 
 // ofSends is a condition on the sends that tombstones of a tenant name.
 const ofSends = "tenant_id = ? AND (accepted_at, message_id) IN (SELECT accepted_at, message_id FROM tombstones WHERE tenant_id = ? AND message_id != '')"

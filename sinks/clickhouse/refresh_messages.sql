@@ -1,5 +1,5 @@
--- Messages that events inserted since the time given tell of, each from all its events. The state follows from the set of
--- events, not from their order: the highest rank wins, else the latest open state. So sent < delivered < read < played,
+-- Messages that the events of a part of a slice tell of, each from all its events. The state follows from the set of events, not
+-- from their order: the highest rank wins, else the latest open state. So sent < delivered < read < played,
 -- failed counts only while nothing says delivered, and evidence of a send settles unknown. A rejection by validate does
 -- not count beside accepted; a send all of whose requests repeated events name by their coordinates is repeated. A repeated
 -- event carries the time of the first claim: the request it names is one of that message within the horizon (at most 24 h).
@@ -11,7 +11,8 @@ INSERT INTO messages (tenant_id, message_id, accepted_at, state, final, final_at
 WITH new AS
 (
     SELECT tenant_id, accepted_at, message_id, kind, detail FROM events
-    WHERE inserted_at >= ? AND kind NOT IN ('suspended', 'stopped', 'resumed')
+    WHERE inserted_at >= ? AND inserted_at < ? AND accepted_at >= toDateTime64(?, 6, 'UTC')
+        AND accepted_at < toDateTime64(?, 6, 'UTC') AND kind NOT IN ('suspended', 'stopped', 'resumed')
 ),
 touched AS
 (

@@ -1,4 +1,4 @@
--- Repeats told of by events inserted since the time given.
+-- Repeats told of by the events of a slice.
 INSERT INTO repeats (tenant_id, message_id, coordinates, retain_until)
 SELECT tenant_id, message_id, detail, retain_until FROM events
-WHERE kind = 'repeated' AND inserted_at >= ?
+WHERE kind = 'repeated' AND inserted_at >= ? AND inserted_at < ?

@@ -78,7 +78,6 @@ COMMENT 'Messages by hour and what decides about them; ask the views, which take
 CREATE TABLE IF NOT EXISTS refreshes
 (
     through           DateTime('UTC') COMMENT 'Events inserted before this are in messages and delivery_hourly',
-    sweep             Bool COMMENT 'Whether it looked back over all that an insert may take',
     retain_until      DateTime('UTC') DEFAULT through + toIntervalDay(2) COMMENT 'The row is removed after this'
 )
 ENGINE = MergeTree
