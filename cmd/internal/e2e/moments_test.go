@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"context"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -100,13 +101,30 @@ func (s *storm) parkedUncommitted() (found bool) {
 // last reads the last records of every partition of a topic.
 func (s *storm) last(topic string, most int64, each func(pipeline.Record) error) {
 	s.t.Helper()
-	topics, err := s.broker.Topics(s.ctx)
-	s.must(err)
-	for p := range topics[topic] {
-		first, next, err := s.broker.Bounds(s.ctx, topic, p)
-		s.must(err)
-		s.must(wire.Scan(s.ctx, s.broker.Tail(topic, p, max(first, next-most)), each))
+	for p, b := range s.bounds(topic) {
+		s.must(wire.Scan(s.ctx, s.broker.Tail(topic, p, max(b.first, b.next-most)), each))
 	}
+}
+
+type bounds struct{ first, next int64 }
+
+// bounds are those of a topic's partitions. The broker may just be back from a round of its own.
+func (s *storm) bounds(topic string) (all []bounds) {
+	s.t.Helper()
+	s.must(pipeline.Retry(s.ctx, pipeline.Backoff{}, "read bounds", func(ctx context.Context) error {
+		topics, err := s.broker.Topics(ctx)
+		if err != nil {
+			return err
+		}
+		all = make([]bounds, topics[topic])
+		for p := range all {
+			if all[p].first, all[p].next, err = s.broker.Bounds(ctx, topic, p); err != nil {
+				return err
+			}
+		}
+		return nil
+	}))
+	return all
 }
 
 // stoppedBeforeACall stops a deliver that has claimed and not called yet, until the claim's life is over, its session is
@@ -202,12 +220,8 @@ func sendersChanged(s *storm) {
 // follow returns a source for each partition of a topic that begins with what comes now.
 func (s *storm) follow(topic string) (all []pipeline.Source) {
 	s.t.Helper()
-	topics, err := s.broker.Topics(s.ctx)
-	s.must(err)
-	for p := range topics[topic] {
-		_, next, err := s.broker.Bounds(s.ctx, topic, p)
-		s.must(err)
-		all = append(all, s.broker.Tail(topic, p, next))
+	for p, b := range s.bounds(topic) {
+		all = append(all, s.broker.Tail(topic, p, b.next))
 	}
 	return all
 }
