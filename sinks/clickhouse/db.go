@@ -55,7 +55,7 @@ func Open(cfg Config) (*DB, error) {
 		Addr:            hosts(u),
 		TLS:             cfg.TLS,
 		DialTimeout:     10 * time.Second,
-		ReadTimeout:     refreshBound, // the longest statement; others are bounded by their contexts
+		ReadTimeout:     passBound, // the longest statement; others are bounded by their contexts
 		MaxOpenConns:    8,
 		MaxIdleConns:    4,
 		ConnMaxLifetime: time.Hour,

@@ -49,7 +49,7 @@ WITH
 SELECT hour, table, name, have, want, hour IN
     (
         SELECT toStartOfHour(toDateTime(accepted_at, 'UTC')) FROM events
-        WHERE accepted_at >= toStartOfHour(?) AND inserted_at + 5 >= refreshed
+        WHERE accepted_at >= toStartOfHour(?) AND inserted_at + 60 >= refreshed
     ) AS moving
 FROM figures WHERE have != want
 ORDER BY hour, table, name

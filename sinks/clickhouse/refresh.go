@@ -3,8 +3,10 @@ package clickhouse
 import (
 	"context"
 	_ "embed"
+	"fmt"
 	"log/slog"
-	"strconv"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -18,11 +20,13 @@ import (
 // carries, though by no more than insertBound, and slack for the clock's whole seconds and for clocks of several servers.
 const overlap = time.Minute
 
-// sliceEvents is how many events a statement of a refresh takes at most, so that none lasts long: inserts may have to wait.
-const sliceEvents = 10_000
-
-// refreshBound is the longest one refresh may take.
-const refreshBound = 6 * time.Minute
+const (
+	// sliceEvents is how many events a statement of a refresh takes at most, so that none lasts long: inserts may have to wait.
+	sliceEvents = 10_000
+	// passTime is how long what is new is refreshed before that is noted, passBound the longest it may take to its end.
+	passTime  = time.Minute
+	passBound = 6 * time.Minute
+)
 
 //go:embed refresh_repeats.sql
 var refreshRepeats string
@@ -46,7 +50,7 @@ var wholeInserts = ch.Settings{
 // Refresh recomputes what depends on events inserted since the last refresh: the messages they tell of, then the hours
 // of these messages, each replaced whole. It is idempotent, and any number of processes may do it at once: each computes
 // from events FINAL, and the one that started last wins.
-func (d *DB) Refresh(ctx context.Context) error { return (&refresher{DB: d}).refresh(ctx) }
+func (d *DB) Refresh(ctx context.Context) error { return newRefresher(d).refresh(ctx) }
 
 // refresher remembers what its last refresh saw of the seconds that the next one looks at again.
 type refresher struct {
@@ -54,66 +58,109 @@ type refresher struct {
 	seen map[time.Time]uint64
 }
 
+func newRefresher(d *DB) *refresher { return &refresher{d, map[time.Time]uint64{}} }
+
 func (r *refresher) refresh(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, refreshBound)
+	for more := true; more; {
+		var err error
+		if more, err = r.pass(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// pass refreshes the oldest of what is new, and says whether there is more.
+func (r *refresher) pass(ctx context.Context) (more bool, err error) {
+	ctx, cancel := context.WithTimeout(ctx, passBound)
 	defer cancel()
-	var now, began, from time.Time
-	err := r.row(ctx, "read refreshes", "SELECT now(), now64(6), if(count() = 0, toDateTime(0, 'UTC'), max(through) - ?) FROM refreshes",
-		[]any{int(overlap.Seconds())}, &now, &began, &from)
+	var through, began, from time.Time
+	err = r.row(ctx, "read refreshes", "SELECT now(), now64(6), if(count() = 0, toDateTime(0, 'UTC'), max(through) - ?) FROM refreshes",
+		[]any{int(overlap.Seconds())}, &through, &began, &from)
 	if err != nil {
-		return err
+		return false, err
 	}
-	// A second whose events changed since is refreshed again. A merge that collapsed repeats changes it too, to no harm.
-	seconds, err := list(ctx, r.DB, "look for new events", `SELECT inserted_at, count(),
-    sum(cityHash64(tenant_id, message_id, accepted_at, kind, attempt, detail, at))
-FROM events WHERE inserted_at >= ? GROUP BY inserted_at ORDER BY inserted_at`, []any{from.UTC()},
-		func(rows driver.Rows, s *second) error { return rows.Scan(&s.at, &s.events, &s.sum) })
+	seconds, err := r.seconds(ctx, from.UTC())
 	if err != nil {
-		return err
+		return false, err
 	}
-	seen := make(map[time.Time]uint64, len(seconds))
-	var changed []second
-	for _, s := range seconds {
-		if seen[s.at] = s.sum; r.seen[s.at] != s.sum {
-			changed = append(changed, s)
+	start, slices := time.Now(), slicesOf(seconds)
+	for _, s := range slices {
+		if more = time.Since(start) > passTime; more {
+			through = s.from
+			break
 		}
-	}
-	for _, s := range slicesOf(changed) {
 		if err := r.refreshSlice(ctx, s); err != nil {
-			return err
+			return false, err
 		}
 	}
-	if len(changed) > 0 {
-		if err := r.refreshHours(ctx, began.UTC()); err != nil {
-			return err
+	if len(slices) > 0 {
+		// What this pass refreshed is looked for generously: servers' clocks differ, and one may be set back.
+		if err := r.refreshHours(ctx, began.Add(-overlap).UTC()); err != nil {
+			return false, err
 		}
 	}
-	r.seen = seen
-	return r.exec(ctx, "note the refresh", nil, "INSERT INTO refreshes (through) VALUES (?)", now.UTC())
+	maps.DeleteFunc(r.seen, func(at time.Time, _ uint64) bool { return at.Before(from) })
+	for _, s := range seconds {
+		if s.at.Before(through.Add(-r.behind())) || !more && r.cluster == "" {
+			r.seen[s.at] = s.sum
+		}
+	}
+	return more, r.exec(ctx, "note the refresh", nil, "INSERT INTO refreshes (through) VALUES (?)", through.UTC())
+}
+
+// behind is how far a replica may be behind another: the statements of a pass may meet different ones, so that what one saw
+// of the newest seconds another may not have computed from.
+func (r *refresher) behind() time.Duration {
+	if r.cluster == "" {
+		return 0
+	}
+	return overlap / 2
+}
+
+// seconds returns those from a time on and which of them have other events than were seen. A merge that collapsed repeats
+// changes one too, to no harm.
+func (r *refresher) seconds(ctx context.Context, from time.Time) ([]second, error) {
+	return list(ch.Context(ctx, ch.WithSettings(wholeInserts)), r.DB, "look for new events", `SELECT inserted_at, count(),
+    sum(cityHash64(tenant_id, message_id, accepted_at, kind, attempt, detail, at))
+FROM events WHERE inserted_at >= ? GROUP BY inserted_at ORDER BY inserted_at`, []any{from},
+		func(rows driver.Rows, s *second) error {
+			err := rows.Scan(&s.at, &s.events, &s.sum)
+			s.changed = r.seen[s.at] != s.sum
+			return err
+		})
 }
 
 // second is what a refresh sees of the events inserted in one.
 type second struct {
 	at          time.Time
 	events, sum uint64
+	changed     bool
 }
 
 // slice is a part of a refresh: the events inserted in some seconds, that many.
 type slice struct {
 	from, to time.Time
 	events   uint64
+	open     bool // while it is cut: the next second may join
 }
 
-// slicesOf cuts seconds, which are in order, into slices of at most sliceEvents, or of one second.
+// slicesOf cuts the seconds that changed, which are in order, into slices of at most sliceEvents, or of one second. A slice
+// reaches over seconds without events, not over those that did not change.
 func slicesOf(seconds []second) (all []slice) {
-	for len(seconds) > 0 {
-		n, events := 1, seconds[0].events
-		for n < len(seconds) && seconds[n].at.Equal(seconds[n-1].at.Add(time.Second)) && events+seconds[n].events <= sliceEvents {
-			events += seconds[n].events
-			n++
+	for _, s := range seconds {
+		open := len(all) > 0 && all[len(all)-1].open
+		switch {
+		case !s.changed:
+			if open {
+				all[len(all)-1].open = false
+			}
+		case open && all[len(all)-1].events+s.events <= sliceEvents:
+			last := &all[len(all)-1]
+			last.to, last.events = s.at.Add(time.Second), last.events+s.events
+		default:
+			all = append(all, slice{s.at, s.at.Add(time.Second), s.events, true})
 		}
-		all = append(all, slice{seconds[0].at, seconds[n-1].at.Add(time.Second), events})
-		seconds = seconds[n:]
 	}
 	return all
 }
@@ -124,25 +171,25 @@ func (d *DB) refreshSlice(ctx context.Context, s slice) error {
 	if err := d.exec(ctx, "refresh repeats", wholeInserts, refreshRepeats, s.from.UTC(), s.to.UTC()); err != nil {
 		return err
 	}
-	var levels []string
-	parts := int((s.events + sliceEvents - 1) / sliceEvents)
-	for part := range parts + 1 {
-		levels = append(levels, strconv.FormatFloat(float64(part)/float64(parts), 'f', 6, 64))
+	bounds, err := d.spans(ctx, s)
+	for i := 0; err == nil && i < len(bounds)-1; i++ {
+		err = d.exec(ctx, "refresh messages", wholeInserts, refreshMessages, s.from.UTC(), s.to.UTC(), exactly(bounds[i]), exactly(bounds[i+1]))
 	}
-	var bounds []time.Time
-	err := d.row(ctx, "look for spans of new events", "SELECT quantilesExact("+strings.Join(levels, ", ")+
-		")(accepted_at) FROM events WHERE inserted_at >= ? AND inserted_at < ?", []any{s.from.UTC(), s.to.UTC()}, &bounds)
-	if err != nil {
-		return err
-	}
-	bounds[parts] = bounds[parts].Add(time.Microsecond)
-	for part := range parts {
-		err := d.exec(ctx, "refresh messages", wholeInserts, refreshMessages, s.from.UTC(), s.to.UTC(), exactly(bounds[part]), exactly(bounds[part+1]))
-		if err != nil {
-			return err
+	return err
+}
+
+// spans returns the bounds of spans of times of acceptance with about sliceEvents of a slice's events each.
+func (d *DB) spans(ctx context.Context, s slice) (bounds []time.Time, err error) {
+	if n := int((s.events + sliceEvents - 1) / sliceEvents); n > 1 {
+		levels := make([]string, n-1)
+		for i := range levels {
+			levels[i] = fmt.Sprintf("%.6f", float64(i+1)/float64(n))
 		}
+		err = d.row(ctx, "look for spans of new events", "SELECT quantilesExact("+strings.Join(levels, ", ")+
+			")(accepted_at) FROM events WHERE inserted_at >= ? AND inserted_at < ?", []any{s.from.UTC(), s.to.UTC()}, &bounds)
 	}
-	return nil
+	first, last := time.Unix(0, 0), time.Date(2299, 12, 31, 0, 0, 0, 0, time.UTC) // of DateTime64
+	return slices.Concat([]time.Time{first}, bounds, []time.Time{last}), err
 }
 
 // refreshHours replaces the hours of messages recomputed since a time.
@@ -175,7 +222,7 @@ const longestPause = 30 * time.Second
 // Follow refreshes every interval until ctx ends (then nil), mostly at most a fifth of the time: on a large database, or
 // while much is inserted, the pauses grow with the refreshes. An error that outlasts the retries ends it.
 func (d *DB) Follow(ctx context.Context, every time.Duration, log *slog.Logger) error {
-	r := &refresher{DB: d}
+	r := newRefresher(d)
 	timer := time.NewTimer(every)
 	defer timer.Stop()
 	for {

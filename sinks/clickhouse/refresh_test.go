@@ -10,11 +10,16 @@ import (
 // and large ones.
 func TestSlicesOfSeconds(t *testing.T) {
 	at := func(n int) time.Time { return noon.Add(time.Duration(n) * time.Second) }
-	got := slicesOf([]second{
-		{at: at(0), events: 4_000}, {at: at(1), events: 6_000}, {at: at(2), events: 1},
-		{at: at(4), events: 25_000}, {at: at(5), events: 10_000}, {at: at(6), events: 1},
-	})
-	want := []slice{{at(0), at(2), 10_000}, {at(2), at(3), 1}, {at(4), at(5), 25_000}, {at(5), at(6), 10_000}, {at(6), at(7), 1}}
+	s := func(n int, events uint64, changed bool) second { return second{at(n), events, 0, changed} }
+	var got [][3]int
+	for _, s := range slicesOf([]second{
+		s(0, 4_000, true), s(1, 6_000, true), s(2, 1, true), // full, then one that goes on
+		s(100, 2, true), s(101, 3, false), s(102, 4, true), // over a gap, not over what did not change
+		s(103, 25_000, true), s(104, 10_000, true), s(105, 1, true),
+	}) {
+		got = append(got, [3]int{int(s.from.Sub(noon).Seconds()), int(s.to.Sub(noon).Seconds()), int(s.events)})
+	}
+	want := [][3]int{{0, 2, 10_000}, {2, 101, 3}, {102, 103, 4}, {103, 104, 25_000}, {104, 105, 10_000}, {105, 106, 1}}
 	if !slices.Equal(got, want) {
 		t.Errorf("slices %v\nwant %v", got, want)
 	}
@@ -27,7 +32,7 @@ func TestSlicesOfSeconds(t *testing.T) {
 // events inserted as of now, then one as of half a minute ago, then none.
 func TestARefreshSeesWhatBecomesVisibleLate(t *testing.T) {
 	db := open(t)
-	r := &refresher{DB: db}
+	r := newRefresher(db)
 	insert := func(message string, secondsAgo int) {
 		t.Helper()
 		err := db.exec(t.Context(), "insert", nil, `INSERT INTO events (tenant_id, message_id, accepted_at, kind, at, inserted_at)

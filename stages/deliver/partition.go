@@ -68,12 +68,15 @@ func (p *Partition) Step(now time.Time, in pipeline.Input) pipeline.Next[Effect]
 
 // rejectPanic turns a panic on a record of routed, a lane or status into its rejection, so that one record cannot stop a
 // partition at every restart. Elsewhere a panic is ours: the process stops.
-func (p *Partition) rejectPanic(r pipeline.Record) {
+func (p *Partition) rejectPanic(now time.Time, r pipeline.Record) {
 	if r.Topic == TopicAttempts || recover() == nil {
 		return
 	}
 	reject := Reject{Record: r, Reason: pipeline.ReasonPanic, w: &work{from: []pipeline.Position{r.Position}, over: true}}
 	if w := p.begun; w != nil { // a second copy of the record must not wait for it
+		if p.unmind(w); w.state == queued {
+			p.leave(now, w)
+		}
 		w.send.live = nil
 		w.msg.forget(w.send)
 		p.next.Effects = slices.DeleteFunc(p.next.Effects, func(e Effect) bool { return e.cause() == w })
@@ -83,7 +86,7 @@ func (p *Partition) rejectPanic(r pipeline.Record) {
 }
 
 func (p *Partition) arrived(now time.Time, r pipeline.Record) {
-	defer p.rejectPanic(r)
+	defer p.rejectPanic(now, r)
 	switch r.Topic {
 	case TopicAttempts:
 		p.attempt(now, r)

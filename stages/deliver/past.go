@@ -22,9 +22,9 @@ func originOf(c schemas.Coordinates) origin {
 // past is all that stays of a message with one send, concluded: its repeats must find it for the horizon. There may be
 // millions, so it holds no pointers for the collector to follow.
 type past struct {
-	accepted int64  // Unix microseconds
-	offset   int64  // of the final outcome
-	took     uint32 // from accepted until it was appended, milliseconds, at most 49 days
+	accepted int64 // Unix microseconds
+	offset   int64 // of the final outcome
+	took     int32 // from accepted until it was appended, milliseconds, at most 24 days
 	source   origin
 	seed     uint32 // send.seed
 	class    uint8  // of the final outcome, in finals: evidence may still move unknown up
@@ -54,9 +54,9 @@ func (o *past) at() time.Time {
 	return time.UnixMilli(o.accepted / 1000).Add(time.Duration(o.took) * time.Millisecond).UTC()
 }
 
-// tookFrom is past.took; append times are the broker's and may go back.
-func tookFrom(accepted int64, at time.Time) uint32 {
-	return uint32(min(max(0, at.UnixMilli()-accepted/1000), math.MaxUint32))
+// tookFrom is past.took; append times are of several brokers and may go back.
+func tookFrom(accepted int64, at time.Time) int32 {
+	return int32(min(max(math.MinInt32, at.UnixMilli()-accepted/1000), math.MaxInt32))
 }
 
 // message brings a past message back as it was.

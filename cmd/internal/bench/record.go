@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/whatsapplink/cloud/cmd/internal/deployment"
@@ -194,17 +195,12 @@ func freshness(ctx context.Context, d *deployment.Deployment, c *kafka.Cluster, 
 		if len(late) > 0 {
 			since = acknowledged[len(late)].Add(-time.Second)
 		}
-		rows, err := db.Query(ctx, `SELECT count() FROM
-(SELECT copy_partition FROM events WHERE accepted_at >= ? AND copy_partition > ? GROUP BY copy_partition HAVING count() = ?)`,
-			since.UTC().Truncate(time.Second), len(late), freshRate/10)
+		rows, err := db.Query(ctx, `SELECT copy_partition FROM events WHERE accepted_at >= ? AND copy_partition > ?
+GROUP BY copy_partition HAVING count() = ? ORDER BY copy_partition`, since.UTC().Truncate(time.Second), len(late), freshRate/10)
 		if err != nil {
 			return f, err
 		}
-		var there int
-		if _, err := fmt.Sscan(rows.Values[0][0], &there); err != nil {
-			return f, err
-		}
-		for range there {
+		for i := 0; i < len(rows.Values) && rows.Values[i][0] == strconv.Itoa(len(late)+1); i++ {
 			late = append(late, time.Since(acknowledged[len(late)+1]))
 		}
 		select {

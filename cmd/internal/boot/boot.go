@@ -17,6 +17,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"runtime/metrics"
 	"syscall"
 	"time"
 
@@ -196,6 +197,17 @@ func harden(name string, env map[string]string) {
 			limit = 165 << 20
 		}
 		debug.SetMemoryLimit(limit)
+		go giveRoom(limit)
+	}
+}
+
+// giveRoom raises the memory limit with what stays live, a quarter above it: at the limit the collector would take half of
+// all time. What deliver remembers grows with what it sends within the horizon.
+func giveRoom(least int64) {
+	live := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
+	for range time.Tick(10 * time.Second) {
+		metrics.Read(live)
+		debug.SetMemoryLimit(max(least, int64(live[0].Value.Uint64())/4*5))
 	}
 }
 

@@ -16,10 +16,13 @@ import (
 type CustodyConfig struct {
 	boot.Common
 	Keys
+	Dedup
 }
 
 // Check names what single variables cannot show.
-func (c *CustodyConfig) Check() []boot.Problem { return c.Keys.check(&c.Common) }
+func (c *CustodyConfig) Check() []boot.Problem {
+	return append(c.Keys.check(&c.Common), c.Dedup.check()...)
+}
 
 // custodian is controls -> audit, answers, events.
 type custodian struct {
@@ -29,6 +32,7 @@ type custodian struct {
 	regs    registers
 	stage   custody.Stage
 	auditor *Auditor
+	horizon time.Duration // within which a repeated id is the same message
 
 	opener    *seal.Opener
 	originals *originals
@@ -46,7 +50,7 @@ func Custody(p *boot.Process, cfg *CustodyConfig) (boot.Service, error) {
 	if err != nil {
 		return boot.Service{}, err
 	}
-	c := &custodian{process: p, log: p.Cluster.Log(), keeper: keeper, regs: newRegisters(p), auditor: NewAuditor(p.Cluster)}
+	c := &custodian{process: p, log: p.Cluster.Log(), keeper: keeper, regs: newRegisters(p), auditor: NewAuditor(p.Cluster), horizon: cfg.Horizon}
 	c.stage = custody.Stage{Tenant: c.regs.tenant, PolicyVersion: PolicyVersion}
 	return guarded(p, boot.Service{Ready: allReady(c.regs.ready, keeper.Ready), Run: c.run}), nil
 }

@@ -59,10 +59,10 @@ func (c *custodian) transit(ctx context.Context, tenant, message string) (found 
 	if found == nil || topics[Attempts] == 0 { // without the log of outcomes nothing says that it may still be read
 		return nil, nil
 	}
-	// What is found may be a repeat, accepted after the outcome. Only an id that bears a time before tells how far back to look.
-	since := madeAt(message).Add(-producersClock)
-	if found.AcceptedAt.Before(since) {
-		since = begin
+	// What is found may be a repeat, accepted after the outcome: it is one within the horizon. An id tells that it is older.
+	since := found.AcceptedAt.Add(-c.horizon)
+	if made := madeAt(message).Add(-producersClock); made.Before(since) {
+		since = made
 	}
 	found.OutcomeAt, err = c.outcome(ctx, scanned{Attempts, kafka.PartitionOf([]byte(tenant), topics[Attempts]), since}, found.Identity)
 	return found, err

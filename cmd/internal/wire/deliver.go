@@ -21,10 +21,22 @@ type DeliverConfig struct {
 	boot.Common
 	Keys
 	RefsKeys
-	API         string        `env:"WL_CLOUD_API_URL" envDefault:"https://graph.facebook.com"`
-	Version     string        `env:"WL_CLOUD_API_VERSION" envDefault:"v26.0"`
-	Credentials string        `env:"WL_CREDENTIALS_DIR"`
-	Horizon     time.Duration `env:"WL_DEDUP_HORIZON" envDefault:"1h"`
+	Dedup
+	API         string `env:"WL_CLOUD_API_URL" envDefault:"https://graph.facebook.com"`
+	Version     string `env:"WL_CLOUD_API_VERSION" envDefault:"v26.0"`
+	Credentials string `env:"WL_CREDENTIALS_DIR"`
+}
+
+// Dedup is how long a repeated id is the same message.
+type Dedup struct {
+	Horizon time.Duration `env:"WL_DEDUP_HORIZON" envDefault:"1h"`
+}
+
+func (d *Dedup) check() []boot.Problem {
+	if d.Horizon < minHorizon || d.Horizon > 24*time.Hour {
+		return []boot.Problem{{Variable: "WL_DEDUP_HORIZON", What: "is not between 10s and 24h"}}
+	}
+	return nil
 }
 
 var apiVersion = regexp.MustCompile(`^v\d{1,3}\.\d$`)
@@ -40,10 +52,7 @@ func (c *DeliverConfig) Check() []boot.Problem {
 	} else if info, err := os.Stat(c.Credentials); err != nil || !info.IsDir() {
 		problems = append(problems, boot.Problem{Variable: "WL_CREDENTIALS_DIR", What: "is not a folder that can be read", Hint: "one file per sender, named by its phone number id, holding its token"})
 	}
-	if c.Horizon < minHorizon || c.Horizon > 24*time.Hour {
-		problems = append(problems, boot.Problem{Variable: "WL_DEDUP_HORIZON", What: "is not between 10s and 24h"})
-	}
-	return problems
+	return append(problems, c.Dedup.check()...)
 }
 
 const (

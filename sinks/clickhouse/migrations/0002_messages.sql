@@ -78,7 +78,7 @@ COMMENT 'Messages by hour and what decides about them; ask the views, which take
 CREATE TABLE IF NOT EXISTS refreshes
 (
     through           DateTime('UTC') COMMENT 'Events inserted before this are in messages and delivery_hourly',
-    retain_until      DateTime('UTC') DEFAULT through + toIntervalDay(2) COMMENT 'The row is removed after this'
+    retain_until      DateTime('UTC') DEFAULT now() + toIntervalDay(2) COMMENT 'The row is removed after this'
 )
 ENGINE = MergeTree
 ORDER BY through
