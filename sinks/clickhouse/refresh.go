@@ -50,7 +50,13 @@ var wholeInserts = ch.Settings{
 // Refresh recomputes what depends on events inserted since the last refresh: the messages they tell of, then the hours
 // of these messages, each replaced whole. It is idempotent, and any number of processes may do it at once: each computes
 // from events FINAL, and the one that started last wins.
-func (d *DB) Refresh(ctx context.Context) error { return newRefresher(d).refresh(ctx) }
+func (d *DB) Refresh(ctx context.Context) (err error) {
+	r := newRefresher(d)
+	for more := true; more && err == nil; {
+		more, err = r.pass(ctx)
+	}
+	return err
+}
 
 // refresher remembers what its last refresh saw of the seconds that the next one looks at again.
 type refresher struct {
@@ -59,16 +65,6 @@ type refresher struct {
 }
 
 func newRefresher(d *DB) *refresher { return &refresher{d, map[time.Time]uint64{}} }
-
-func (r *refresher) refresh(ctx context.Context) error {
-	for more := true; more; {
-		var err error
-		if more, err = r.pass(ctx); err != nil {
-			return err
-		}
-	}
-	return nil
-}
 
 // pass refreshes the oldest of what is new, and says whether there is more.
 func (r *refresher) pass(ctx context.Context) (more bool, err error) {
@@ -84,8 +80,8 @@ func (r *refresher) pass(ctx context.Context) (more bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	start, slices := time.Now(), slicesOf(seconds)
-	for _, s := range slices {
+	start, todo := time.Now(), slicesOf(seconds)
+	for _, s := range todo {
 		if more = time.Since(start) > passTime; more {
 			through = s.from
 			break
@@ -94,7 +90,7 @@ func (r *refresher) pass(ctx context.Context) (more bool, err error) {
 			return false, err
 		}
 	}
-	if len(slices) > 0 {
+	if len(todo) > 0 {
 		// What this pass refreshed is looked for generously: servers' clocks differ, and one may be set back.
 		if err := r.refreshHours(ctx, began.Add(-overlap).UTC()); err != nil {
 			return false, err
@@ -232,7 +228,11 @@ func (d *DB) Follow(ctx context.Context, every time.Duration, log *slog.Logger) 
 		case <-timer.C:
 		}
 		start := time.Now()
-		if err := pipeline.Retry(ctx, d.retry, "refresh", r.refresh); err != nil {
+		err := pipeline.Retry(ctx, d.retry, "refresh", func(ctx context.Context) error {
+			_, err := r.pass(ctx) // more is the next one's
+			return err
+		})
+		if err != nil {
 			if ctx.Err() != nil {
 				return nil
 			}
