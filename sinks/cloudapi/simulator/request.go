@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/json"
+	"errors"
 	"io"
 	"mime"
 	"net/http"
@@ -51,8 +52,12 @@ func (s *Simulator) read(w http.ResponseWriter, hr *http.Request) (*request, *re
 		return nil, invalid("content_type", "the content type is not application/json")
 	}
 	raw, err := io.ReadAll(http.MaxBytesReader(w, hr.Body, maxBody))
-	if err != nil {
-		return nil, invalid("body_size", "the body is too large or broke off")
+	var large *http.MaxBytesError
+	switch {
+	case errors.As(err, &large):
+		return nil, invalid("body_size", "the body is too large")
+	case err != nil: // its sender died, or gave up: it is no request, and nobody waits for an answer
+		panic(http.ErrAbortHandler)
 	}
 	decoder := json.NewDecoder(bytes.NewReader(raw))
 	decoder.UseNumber()

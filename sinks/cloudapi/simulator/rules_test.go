@@ -3,9 +3,11 @@ package simulator
 import (
 	"encoding/base64"
 	"fmt"
+	"io"
 	"net/http"
 	"strings"
 	"testing"
+	"testing/iotest"
 )
 
 func TestValidMessagesAreAccepted(t *testing.T) {
@@ -239,5 +241,25 @@ func TestAcceptanceHasMetasShape(t *testing.T) {
 	a := send(s, `{"messaging_product":"whatsapp","recipient":"US.1","type":"template","template":{"name":"t","language":{"code":"en"}}}`)
 	if !strings.Contains(a.body, `"user_id":"US.1"`) || strings.Contains(a.body, "wa_id") || !strings.Contains(a.body, `"message_status":"accepted"`) {
 		t.Errorf("user id: %s", a.body)
+	}
+}
+
+// Goal: a request whose sender died while it wrote is none, and one that is too large is refused. Method: a body that breaks
+// off, and one above the bound.
+func TestBrokenOffIsNoRequestAndTooLargeIsRefused(t *testing.T) {
+	s := New(config())
+	broken := wellFormed("")
+	broken.Body = io.NopCloser(io.MultiReader(strings.NewReader(`{"messaging_product":`), iotest.ErrReader(io.ErrUnexpectedEOF)))
+	if a := do(s, broken); !a.aborted {
+		t.Errorf("a request that broke off was answered with %d", a.status)
+	}
+	if c := s.Counts(); c.Posted != 0 || len(c.Violations) != 0 {
+		t.Errorf("it is counted: %+v", c)
+	}
+	if a := send(s, typed("text", `{"body":"`+strings.Repeat("x", maxBody)+`"}`)); a.status != http.StatusBadRequest || a.code != 100 {
+		t.Errorf("a body above the bound was answered with %d, code %d", a.status, a.code)
+	}
+	if c := s.Counts(); c.Violations["body_size"] != 1 {
+		t.Errorf("violations %v", c.Violations)
 	}
 }
