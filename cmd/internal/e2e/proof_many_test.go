@@ -9,8 +9,8 @@ import (
 )
 
 // Goal: however many messages with canaries pass, no column of any table and no part on the disk of ClickHouse holds one.
-// Method: 10,000 of them (in the short form 500), of every kind, each to a number of its own, through every stage at debug
-// level; then every table is dumped and every part decompressed.
+// Method: 10,000 of them (in the short form 500), of every kind, each to a number of its own, through every stage; then
+// every table is dumped and every part decompressed.
 func TestProofManyCanaryMessagesLeaveNoneInClickHouse(t *testing.T) {
 	many := 500
 	if *allProofs {
