@@ -3,6 +3,7 @@ package e2e
 import (
 	"flag"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -126,6 +127,9 @@ func prove(t *testing.T, c proofCase, number int) {
 		c.after(p)
 	}
 	p.gone()
+	// All cases are one group: members that are killed hold up the next case's until their sessions are over, and its messages
+	// expire meanwhile.
+	_ = deployment.Stop(slices.Collect(maps.Values(p.processes))...)
 }
 
 // settings makes topics uncompressed, so that a scan of bytes sees what is in them, and lets those that are trimmed roll
