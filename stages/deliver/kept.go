@@ -35,6 +35,9 @@ func home(k key, shard []uint32) int {
 // find returns the slot of a key in its shard, or the free one where it would be.
 func (s *kept[T]) find(k key) (slot int, there bool) {
 	shard := s.index[k[0]]
+	if len(shard) == 0 {
+		return 0, false
+	}
 	for i := home(k, shard); ; i = (i + 1) & (len(shard) - 1) {
 		if shard[i] == 0 || s.at(shard[i]-1).key == k {
 			return i, shard[i] != 0
@@ -43,9 +46,6 @@ func (s *kept[T]) find(k key) (slot int, there bool) {
 }
 
 func (s *kept[T]) get(k key) (v T, ok bool) {
-	if len(s.index[k[0]]) == 0 {
-		return v, false
-	}
 	i, there := s.find(k)
 	if there {
 		v = s.at(s.index[k[0]][i] - 1).value
@@ -85,11 +85,11 @@ func (s *kept[T]) grow(n byte) {
 
 // drop forgets what k has, if anything.
 func (s *kept[T]) drop(k key) {
-	if _, ok := s.get(k); !ok {
+	i, there := s.find(k)
+	if !there {
 		return
 	}
 	shard := s.index[k[0]]
-	i, _ := s.find(k)
 	place := shard[i] - 1
 	// Those that follow move up if their own slot is not after the hole: a search ends at a free slot.
 	for j, last := i, len(shard)-1; ; {
