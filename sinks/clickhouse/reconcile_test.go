@@ -58,7 +58,7 @@ func TestTotalsThatDifferAreNamed(t *testing.T) {
 	}
 	settle := func() {
 		t.Helper()
-		if err := db.exec(t.Context(), "settle", nil, "INSERT INTO refreshes (through) SELECT now() + 60"); err != nil {
+		if err := db.exec(t.Context(), "settle", nil, "INSERT INTO refreshes (through) SELECT now() + 120"); err != nil {
 			t.Fatal(err)
 		}
 	}
