@@ -32,11 +32,13 @@ type Crasher struct {
 
 	mu    sync.Mutex
 	count int
-	dead  bool
+	dead  chan struct{} // closed: this life is over
 }
 
 // CrashAt returns a Crasher that dies at the n-th effect; n 0: never, it only counts.
-func CrashAt(n int, point CrashPoint) *Crasher { return &Crasher{at: n, point: point} }
+func CrashAt(n int, point CrashPoint) *Crasher {
+	return &Crasher{at: n, point: point, dead: make(chan struct{})}
+}
 
 // Effects returns how many effects were begun.
 func (c *Crasher) Effects() int {
@@ -47,10 +49,16 @@ func (c *Crasher) Effects() int {
 
 // Crashed says whether this life is over.
 func (c *Crasher) Crashed() bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.dead
+	select {
+	case <-c.dead:
+		return true
+	default:
+		return false
+	}
 }
+
+// Dead is closed when this life is over.
+func (c *Crasher) Dead() <-chan struct{} { return c.dead }
 
 // Do performs an effect, one at a time, or dies at it. The effect asks share how many of its n parts shall take place.
 func (c *Crasher) Do(effect func(share func(n int) int) error) error {
@@ -60,14 +68,14 @@ func (c *Crasher) Do(effect func(share func(n int) int) error) error {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.dead {
+	if c.Crashed() {
 		return pipeline.Permanent(ErrCrashed)
 	}
 	c.count++
 	if c.count != c.at {
 		return effect(whole)
 	}
-	c.dead = true
+	close(c.dead)
 	switch c.point {
 	case Half:
 		_ = effect(func(n int) int { return n / 2 })
@@ -82,5 +90,7 @@ func (c *Crasher) Do(effect func(share func(n int) int) error) error {
 func (c *Crasher) Kill() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.dead = true
+	if !c.Crashed() {
+		close(c.dead)
+	}
 }

@@ -73,6 +73,10 @@ func (w *world) begin(name string, n int, point pipelinetest.CrashPoint) {
 	w.mu.Lock()
 	w.lives = append(w.lives, l)
 	w.mu.Unlock()
+	go func() { // it may die at an effect that nobody waits for, as a trim
+		<-l.Crash.Dead()
+		cancel()
+	}()
 	go func() {
 		defer close(l.done)
 		defer unplug()
