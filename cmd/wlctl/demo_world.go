@@ -105,7 +105,7 @@ func newWorld(ctx context.Context, dir string, seed uint64, progress *progress, 
 
 // openTables refuses tables with events of others: the reconciliation would count them.
 func (w *world) openTables(ctx context.Context) (err error) {
-	if w.db, err = w.operator.cfg.ClickHouse.Open(); err != nil {
+	if w.db, err = w.operator.clickHouse(); err != nil {
 		return err
 	}
 	c, err := w.db.Conservation(ctx)
@@ -233,9 +233,6 @@ func (w *world) run(ctx context.Context) error {
 }
 
 func (w *world) close() {
-	if w.db != nil {
-		_ = w.db.Close()
-	}
 	if w.operator != nil {
 		if w.ownTopics {
 			w.deleteTopics()

@@ -124,12 +124,11 @@ var intervalDays = regexp.MustCompile(`toIntervalDay\((\d+)\)`)
 func (o *operator) tables(ctx context.Context, d *disclosure) {
 	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
 	defer cancel()
-	db, err := o.cfg.ClickHouse.Open()
+	db, err := o.clickHouse()
 	if err != nil {
 		d.TablesUnread = "WL_CLICKHOUSE_URL cannot be used"
 		return
 	}
-	defer func() { _ = db.Close() }()
 	rows, err := db.Query(ctx, askTables)
 	if err != nil {
 		d.TablesUnread = "ClickHouse does not answer where WL_CLICKHOUSE_URL says it is"

@@ -15,6 +15,7 @@ import (
 	"github.com/whatsapplink/cloud/cmd/internal/boot"
 	"github.com/whatsapplink/cloud/cmd/internal/wire"
 	"github.com/whatsapplink/cloud/pipeline/seal"
+	"github.com/whatsapplink/cloud/sinks/clickhouse"
 	"github.com/whatsapplink/cloud/stages/custody"
 )
 
@@ -82,6 +83,7 @@ func (c *operatorConfig) plan() wire.Plan {
 type operator struct {
 	cfg     operatorConfig
 	process *boot.Process
+	db      *clickhouse.DB // once asked for
 }
 
 // newOperator reads the environment and connects to nothing.
@@ -133,4 +135,17 @@ func (o *operator) connect(ctx context.Context) error {
 	return nil
 }
 
-func (o *operator) close() { o.process.Cluster.Close() }
+// clickHouse opens the database, for as long as the operator is. Opening connects to nothing.
+func (o *operator) clickHouse() (db *clickhouse.DB, err error) {
+	if o.db == nil {
+		o.db, err = o.cfg.ClickHouse.Open()
+	}
+	return o.db, err
+}
+
+func (o *operator) close() {
+	o.process.Cluster.Close()
+	if o.db != nil {
+		_ = o.db.Close()
+	}
+}

@@ -33,11 +33,10 @@ func (c *reconcileCmd) Run(ctx context.Context, s streams) error {
 		return err
 	}
 	defer o.close()
-	db, err := o.cfg.ClickHouse.Open()
+	db, err := o.clickHouse()
 	if err != nil {
 		return err
 	}
-	defer func() { _ = db.Close() }()
 	if c.Apply {
 		if err := o.audit(ctx, "events_repaired", ""); err != nil {
 			return err

@@ -11,11 +11,10 @@ import (
 
 // migrate brings the tables up to date, and then who may do what with them.
 func (o *operator) migrate(ctx context.Context, out io.Writer) error {
-	db, err := o.cfg.ClickHouse.Open()
+	db, err := o.clickHouse()
 	if err != nil {
 		return err
 	}
-	defer db.Close()
 	if err := db.Migrate(ctx); err != nil {
 		return err
 	}
@@ -36,11 +35,10 @@ const noRoles = "roles: not applied, this ClickHouse keeps no users or roles; wh
 // accessDrift prints how the grants differ from the files and returns in how many places. A ClickHouse that does not
 // answer is no drift: topics can be checked without it.
 func (o *operator) accessDrift(ctx context.Context, out io.Writer) int {
-	db, err := o.cfg.ClickHouse.Open()
+	db, err := o.clickHouse()
 	var drift []string
 	if err == nil {
 		drift, err = db.AccessDrift(ctx)
-		_ = db.Close()
 	}
 	switch {
 	case errors.Is(err, clickhouse.ErrNoAccessControl):

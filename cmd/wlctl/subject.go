@@ -53,11 +53,10 @@ func (c *subjectDeleteCmd) run(ctx context.Context, s streams, wait time.Duratio
 	if subject.Refs, err = o.refsOf(ctx, c.Tenant, in); err != nil {
 		return err
 	}
-	db, err := o.cfg.ClickHouse.Open()
+	db, err := o.clickHouse()
 	if err != nil {
 		return err
 	}
-	defer func() { _ = db.Close() }()
 	sends, err := db.SubjectSends(ctx, subject)
 	if err != nil {
 		return err

@@ -25,11 +25,10 @@ func (c *traceCmd) Run(ctx context.Context, s streams) error {
 		return err
 	}
 	defer o.close()
-	db, err := o.cfg.ClickHouse.Open()
+	db, err := o.clickHouse()
 	if err != nil {
 		return err
 	}
-	defer func() { _ = db.Close() }()
 	steps, err := db.Trace(ctx, c.Tenant, c.MessageID)
 	if err != nil {
 		return err

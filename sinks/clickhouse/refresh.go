@@ -3,11 +3,8 @@ package clickhouse
 import (
 	"context"
 	_ "embed"
-	"fmt"
 	"log/slog"
 	"maps"
-	"slices"
-	"strings"
 	"time"
 
 	ch "github.com/ClickHouse/clickhouse-go/v2"
@@ -21,8 +18,6 @@ import (
 const overlap = time.Minute
 
 const (
-	// sliceEvents is how many events a statement of a refresh takes at most, so that none lasts long: inserts may have to wait.
-	sliceEvents = 10_000
 	// passTime is how long what is new is refreshed before that is noted, passBound the longest it may take to its end.
 	passTime  = time.Minute
 	passBound = 6 * time.Minute
@@ -70,12 +65,13 @@ func newRefresher(d *DB) *refresher { return &refresher{d, map[time.Time]uint64{
 func (r *refresher) pass(ctx context.Context) (more bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, passBound)
 	defer cancel()
-	var through, began, from time.Time
-	err = r.row(ctx, "read refreshes", "SELECT now(), now64(6), if(count() = 0, toDateTime(0, 'UTC'), max(through) - ?) FROM refreshes",
-		[]any{int(overlap.Seconds())}, &through, &began, &from)
+	var began, from time.Time
+	err = r.row(ctx, "read refreshes", "SELECT now(), if(count() = 0, toDateTime(0, 'UTC'), max(through) - ?) FROM refreshes",
+		[]any{int(overlap.Seconds())}, &began, &from)
 	if err != nil {
 		return false, err
 	}
+	through := began
 	seconds, err := r.seconds(ctx, from.UTC())
 	if err != nil {
 		return false, err
@@ -114,53 +110,6 @@ func (r *refresher) behind() time.Duration {
 	return overlap / 2
 }
 
-// seconds returns those from a time on and which of them have other events than were seen. A merge that collapsed repeats
-// changes one too, to no harm.
-func (r *refresher) seconds(ctx context.Context, from time.Time) ([]second, error) {
-	return list(ch.Context(ctx, ch.WithSettings(wholeInserts)), r.DB, "look for new events", `SELECT inserted_at, count(),
-    sum(cityHash64(tenant_id, message_id, accepted_at, kind, attempt, detail, at))
-FROM events WHERE inserted_at >= ? GROUP BY inserted_at ORDER BY inserted_at`, []any{from},
-		func(rows driver.Rows, s *second) error {
-			err := rows.Scan(&s.at, &s.events, &s.sum)
-			s.changed = r.seen[s.at] != s.sum
-			return err
-		})
-}
-
-// second is what a refresh sees of the events inserted in one.
-type second struct {
-	at          time.Time
-	events, sum uint64
-	changed     bool
-}
-
-// slice is a part of a refresh: the events inserted in some seconds, that many.
-type slice struct {
-	from, to time.Time
-	events   uint64
-	open     bool // while it is cut: the next second may join
-}
-
-// slicesOf cuts the seconds that changed, which are in order, into slices of at most sliceEvents, or of one second. A slice
-// reaches over seconds without events, not over those that did not change.
-func slicesOf(seconds []second) (all []slice) {
-	for _, s := range seconds {
-		open := len(all) > 0 && all[len(all)-1].open
-		switch {
-		case !s.changed:
-			if open {
-				all[len(all)-1].open = false
-			}
-		case open && all[len(all)-1].events+s.events <= sliceEvents:
-			last := &all[len(all)-1]
-			last.to, last.events = s.at.Add(time.Second), last.events+s.events
-		default:
-			all = append(all, slice{s.at, s.at.Add(time.Second), s.events, true})
-		}
-	}
-	return all
-}
-
 // refreshSlice recomputes the messages that the events of a slice tell of. Of a second with many it takes one span of times of
 // acceptance after the other, which lie together.
 func (d *DB) refreshSlice(ctx context.Context, s slice) error {
@@ -172,20 +121,6 @@ func (d *DB) refreshSlice(ctx context.Context, s slice) error {
 		err = d.exec(ctx, "refresh messages", wholeInserts, refreshMessages, s.from.UTC(), s.to.UTC(), exactly(bounds[i]), exactly(bounds[i+1]))
 	}
 	return err
-}
-
-// spans returns the bounds of spans of times of acceptance with about sliceEvents of a slice's events each.
-func (d *DB) spans(ctx context.Context, s slice) (bounds []time.Time, err error) {
-	if n := int((s.events + sliceEvents - 1) / sliceEvents); n > 1 {
-		levels := make([]string, n-1)
-		for i := range levels {
-			levels[i] = fmt.Sprintf("%.6f", float64(i+1)/float64(n))
-		}
-		err = d.row(ctx, "look for spans of new events", "SELECT quantilesExact("+strings.Join(levels, ", ")+
-			")(accepted_at) FROM events WHERE inserted_at >= ? AND inserted_at < ?", []any{s.from.UTC(), s.to.UTC()}, &bounds)
-	}
-	first, last := time.Unix(0, 0), time.Date(2299, 12, 31, 0, 0, 0, 0, time.UTC) // of DateTime64
-	return slices.Concat([]time.Time{first}, bounds, []time.Time{last}), err
 }
 
 // refreshHours replaces the hours of messages recomputed since a time.
