@@ -33,7 +33,7 @@ import (
 const (
 	validateFloor = 40_000
 	routeFloor    = 50_000
-	recordFloor   = 50_000
+	recordFloor   = 70_000
 	wholeFloor    = 1_000
 	mostRSS       = 200 << 20 // with a million messages or copies that a process keeps
 )

@@ -79,11 +79,10 @@ FROM system.parts WHERE database = currentDatabase() AND active`)
 		}
 		bytes[i] /= float64(n)
 	}
-	size := figure{what: "disk, bytes an event", rate: bytes[0], comment: fmt.Sprintf("(events %.1f, messages %.1f; at most %d)", bytes[1], bytes[2], bytesARow)}
-	if bytes[0] > bytesARow {
-		size.floor = bytes[0] + 1
-	}
-	figures := []figure{size}
+	figures := []figure{{
+		what: "disk with messages and roll-ups", rate: bytes[0], unit: "bytes/event", ceiling: bytesARow,
+		comment: fmt.Sprintf("(events %.1f, messages %.1f)", bytes[1], bytes[2]),
+	}}
 	for _, q := range []struct {
 		what, sql string
 		within    time.Duration
@@ -106,10 +105,7 @@ FROM system.parts WHERE database = currentDatabase() AND active`)
 			}
 			best = min(best, time.Since(began))
 		}
-		figures = append(figures, figure{
-			what: q.what + ", answers/s", rate: 1 / best.Seconds(), floor: 1 / q.within.Seconds(),
-			comment: fmt.Sprintf("(%s, at most %s)", best.Round(time.Millisecond/10), q.within),
-		})
+		figures = append(figures, figure{what: q.what, rate: ms(best), unit: "ms", ceiling: ms(q.within)})
 	}
 	return figures, nil
 }
