@@ -28,12 +28,16 @@ func (p *Partition) claim(now time.Time, w *work) {
 	c.Class = schemas.Claim
 	w.claim, w.claimedAt, w.state = &c, now, claiming
 	w.recipient.sender.flight++
+	w.recipient.sender.unread++
 	p.flight++
 	p.do(AppendClaim{Attempt: c, w: w})
 }
 
 // judge decides on a claim that was read back: it dials only one that won, is young, and still meets an open gate.
 func (p *Partition) judge(now time.Time, w *work, e entry) {
+	s := w.recipient.sender
+	s.unread--
+	defer p.run(now, s)
 	won := false
 	for _, c := range w.msg.stand(w.send.accepted, p.cfg.Horizon).open {
 		won = won || c.ClaimID == w.claim.ClaimID
@@ -134,7 +138,7 @@ func (p *Partition) refused(now time.Time, w *work, o schemas.Attempt, a Answer)
 	o.RetryAt = now.Add(max(rule.delay(n, o.ClaimID), a.RetryAfter))
 	if rule.Stop != "" {
 		p.setStop(now, w, rule, &a)
-		if _, holds := p.stopped(now, &w.routed); !holds { // of another category, or of a template it does not have
+		if _, holds := stops(p.stop).hold(now, &w.routed); !holds { // of another category, or of a template it does not have
 			o.RetryAt = now.Add(10 * time.Minute)
 		}
 	}

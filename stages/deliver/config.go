@@ -54,7 +54,7 @@ const (
 	TopicStatus   = "status"
 )
 
-// Registers are what a Partition looks up, as of now. All are called from Step and must not block.
+// Registers are what a Partition looks up, as of now. All are called from Step and must not block, and Shut calls them beside it.
 type Registers struct {
 	Tenant     func(id string) (schemas.Tenant, bool)
 	Stop       func(scope, id string) (schemas.Stop, bool)

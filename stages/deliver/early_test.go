@@ -111,3 +111,39 @@ func TestAParkedMessageWhoseEventIsSlowIsNotLost(t *testing.T) {
 		w.wantAllCommitted()
 	}
 }
+
+// Goal: G1 when a parked message was settled by a callback, copied before its turn, and its turn comes while it is still being
+// told: its copy in the lane is all that a next owner would find. Method: a call without an answer, parked in doubt; its
+// outcome comes, the copy is recalled and made; then the lane's copy arrives before the event is acknowledged.
+func TestARecalledMessageIsToldBeforeItsTurnIsOver(t *testing.T) {
+	p := newPartition(newWorld(t))
+	m := routedAt(epoch, "m1")
+	done := func(e Effect, result any) pipeline.Next[Effect] {
+		return p.Step(epoch, pipeline.Performed[Effect]{Effect: e, Result: result})
+	}
+	logged := func(offset int64, a schemas.Attempt) pipeline.Next[Effect] {
+		return p.Step(epoch, pipeline.Arrived{Record: pipeline.Record{
+			Position: pipeline.Position{Topic: TopicAttempts, Offset: offset}, Value: must(schemas.Attempts.Encode(&a)), AppendedAt: epoch,
+		}})
+	}
+	claim := effectOf[AppendClaim](t, p.Step(epoch, arrival(TopicRouted, 0, &m)))
+	done(claim, nil)
+	called := logged(0, claim.Attempt)
+	done(effectOf[Emit](t, called), nil)
+	parks := done(effectOf[Dial](t, called), Answer{Phase: Ambiguous})
+	park := effectOf[Park](t, parks)
+	at := pipeline.Position{Topic: park.Lane, Offset: 7}
+	done(effectOf[Emit](t, done(park, at)), nil)
+
+	sent := claim.Attempt
+	sent.Class, sent.Evidence = schemas.OutcomeSent, "callback"
+	recall := effectOf[Recall](t, logged(1, sent))
+	copies := done(recall, pipeline.Record{Position: at, Value: must(schemas.Routeds.Encode(&park.Routed))})
+	told := effectOf[Emit](t, done(effectOf[Copy](t, copies), &schemas.Copy{Topic: "delivered.72h"}))
+	if next := p.Step(epoch, arrival(at.Topic, at.Offset, &park.Routed)); len(next.Finished) > 0 {
+		t.Fatalf("finished %v before the outcome was told", next.Finished)
+	}
+	if next := done(told, nil); !slices.Contains(next.Finished, at) {
+		t.Errorf("finished %v, want %v once the outcome is told", next.Finished, at)
+	}
+}

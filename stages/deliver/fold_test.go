@@ -203,3 +203,28 @@ func TestNewOwnerKeepsLittleOfWhatIsOver(t *testing.T) {
 	}
 	w.wantAllCommitted()
 }
+
+// Goal: which of two requests repeats the other does not change once one of them is over. Method: both claims in the log, as
+// an owner that did not know it was none and its successor make them; the first ends, and is compacted.
+func TestWhatRepeatsStaysSoOnceTheFirstIsOver(t *testing.T) {
+	first, again := epoch.UnixMicro(), epoch.Add(time.Minute).UnixMicro()
+	m := &message{}
+	for i, e := range []entry{
+		{accepted: first, Attempt: &schemas.Attempt{Class: schemas.Claim, Attempt: 1, ClaimID: "a"}},
+		{accepted: again, Attempt: &schemas.Attempt{Class: schemas.Claim, Attempt: 1, ClaimID: "b"}},
+		{accepted: first, Attempt: &schemas.Attempt{Class: schemas.OutcomeSent, Attempt: 1, ClaimID: "a"}},
+	} {
+		e.offset = int64(i)
+		m.insert(e)
+	}
+	m.compact(first, *m.stand(first, time.Hour).final)
+	if st := m.stand(again, time.Hour); st.repeatOf != first || len(st.open) > 0 {
+		t.Errorf("the second repeats %d and has %d open claims, want a repeat of %d", st.repeatOf, len(st.open), first)
+	}
+	if st := m.stand(first, time.Hour); st.final == nil || st.repeatOf != 0 {
+		t.Errorf("the first is %+v, want it sent", st)
+	}
+	if m.busy(time.Hour) {
+		t.Error("the message can never be forgotten")
+	}
+}

@@ -38,11 +38,22 @@ type gate struct {
 
 func (g gate) shut() bool { return g.reason != "" }
 
-// gate checks all that may keep a message: at its turn, and again at the last moment before the call.
+// gate checks all that may keep a message: at its turn, and again once its claim is read back.
 func (p *Partition) gate(now time.Time, w *work) gate {
-	r := &p.cfg.Registers
-	m := &w.routed
-	stop, stopped := p.stopped(now, m)
+	return p.cfg.Registers.gate(now, &w.routed, p.stop)
+}
+
+// Shut says why a message must not be sent, by what the registers show now; empty if it may. It is asked last before the
+// call, whose preparation may take seconds, from any goroutine.
+func (r *Registers) Shut(now time.Time, m *schemas.Routed) (reason string) {
+	return r.gate(now, m, r.stop).reason
+}
+
+// stops looks up what stands for an id of a scope, as far as it is about a category.
+type stops func(now time.Time, scope, id string, c schemas.Category) (schemas.Stop, bool)
+
+func (r *Registers) gate(now time.Time, m *schemas.Routed, stops stops) gate {
+	stop, stopped := stops.hold(now, m)
 	if !now.Before(m.ExpiresAt) {
 		if stopped {
 			return gate{class: schemas.OutcomeExpired, reason: reasonStopped}
@@ -60,7 +71,7 @@ func (p *Partition) gate(now time.Time, w *work) gate {
 		return gate{until: again, reason: reasonTenant}
 	case r.Suppressed(m.TenantID, m.RecipientRefs, m.Category):
 		return gate{class: schemas.OutcomeSuppressed, reason: reasonOptedOut}
-	case p.stale(now, m.Category):
+	case r.stale(now, m.Category):
 		return gate{until: again, reason: reasonStale}
 	case stopped && stop.Until.IsZero():
 		return gate{until: again, reason: reasonStopped}
@@ -72,17 +83,16 @@ func (p *Partition) gate(now time.Time, w *work) gate {
 	return gate{}
 }
 
-func (p *Partition) stale(now time.Time, c schemas.Category) bool {
-	age := p.cfg.Registers.SuppressionsAge
-	if age == nil {
+func (r *Registers) stale(now time.Time, c schemas.Category) bool {
+	if r.SuppressionsAge == nil {
 		return false
 	}
-	old := age(now)
+	old := r.SuppressionsAge(now)
 	return old > staleEverything || (old > staleMarketing && c == schemas.Marketing)
 }
 
-// stopped returns the first stop that holds a message.
-func (p *Partition) stopped(now time.Time, m *schemas.Routed) (schemas.Stop, bool) {
+// hold returns the first stop that holds a message.
+func (look stops) hold(now time.Time, m *schemas.Routed) (schemas.Stop, bool) {
 	type scope struct{ scope, id string }
 	scopes := [7]scope{
 		{"tenant", m.TenantID}, {"account", m.WABA}, {"number", m.Sender}, {"credential", m.Sender},
@@ -95,12 +105,12 @@ func (p *Partition) stopped(now time.Time, m *schemas.Routed) (schemas.Stop, boo
 		if s.id == "" {
 			continue
 		}
-		if stop, ok := p.stop(now, s.scope, s.id, m.Category); ok {
+		if stop, ok := look(now, s.scope, s.id, m.Category); ok {
 			return stop, true
 		}
 	}
 	for _, ref := range m.RecipientRefs {
-		if stop, ok := p.stop(now, "recipient", schemas.StopID(m.TenantID, ref), m.Category); ok {
+		if stop, ok := look(now, "recipient", schemas.StopID(m.TenantID, ref), m.Category); ok {
 			return stop, true
 		}
 	}
@@ -120,11 +130,18 @@ func (p *Partition) stop(now time.Time, scope, id string, c schemas.Category) (s
 			}
 		}
 	}
-	over := !stop.Until.IsZero() && !now.Before(stop.Until)
-	if !ok || stop.Effect == "" || over || (stop.Category != "" && stop.Category != string(c)) {
-		return schemas.Stop{}, false
-	}
-	return stop, true
+	return stop, ok && stands(now, &stop, c)
+}
+
+// stop looks one up in the register.
+func (r *Registers) stop(now time.Time, scope, id string, c schemas.Category) (schemas.Stop, bool) {
+	stop, ok := r.Stop(scope, id)
+	return stop, ok && stands(now, &stop, c)
+}
+
+func stands(now time.Time, s *schemas.Stop, c schemas.Category) bool {
+	over := !s.Until.IsZero() && !now.Before(s.Until)
+	return s.Effect != "" && !over && (s.Category == "" || s.Category == string(c))
 }
 
 // divert ends or parks a message at a shut gate. One in doubt ends as unknown: it may have been sent.

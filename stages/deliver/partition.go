@@ -23,9 +23,10 @@ type Partition struct {
 	crowded  []*sender                 // numbers without any that wait for room
 	waiting  map[key][]pipeline.Record // callbacks whose claims were not read yet
 	timers   timers
-	number   int       // of the partition, as attempts tell
-	since    time.Time // every attempt appended from here on is in messages, past or resting
-	reading  []*work   // wait for a ReadBack
+	number   int              // of the partition, as attempts tell
+	since    time.Time        // every attempt appended from here on is in messages, past or resting
+	reading  []*work          // wait for a ReadBack
+	ahead    map[towards]bool // whom those are for
 	caughtUp bool
 	draining bool
 	seq      uint64
@@ -39,7 +40,7 @@ type Partition struct {
 func New(cfg Config) *Partition {
 	return &Partition{
 		cfg: cfg, messages: make(map[key]*message), senders: make(map[string]*sender),
-		stops: make(map[string]schemas.Stop), since: cfg.Since,
+		stops: make(map[string]schemas.Stop), ahead: make(map[towards]bool), since: cfg.Since,
 	}
 }
 
@@ -167,7 +168,7 @@ func (p *Partition) routed(now time.Time, r pipeline.Record) {
 		s.parked = pipeline.Position{}
 	}
 	switch {
-	case s.live != nil && !(turn && s.live.over): // a second copy of what is under way ends with it
+	case s.live != nil && !(turn && s.live.over && !s.done): // a second copy of what is under way, or still being told, ends with it
 		p.resealed(now, s.live, s, record)
 		s.live.from = append(s.live.from, r.Position)
 		return
@@ -187,15 +188,25 @@ func (p *Partition) begin(now time.Time, m *message, s *send, record schemas.Rou
 	s.seed = seedOf(record.Seed)
 	w := &work{routed: record, from: from, msg: m, send: s, seq: p.seq, back: back}
 	s.live, p.begun = w, w
-	if p.reaches(w).Before(earlier(m.since, p.since)) {
-		p.reading = append(p.reading, w)
-		if len(p.reading) == 1 {
+	if p.reaches(w).Before(earlier(m.since, p.since)) || p.ahead[w.towards()] {
+		if p.await(w); len(p.reading) == 1 {
 			p.do(ReadBack{From: p.reaches(w), To: p.since})
 		}
 		return
 	}
 	p.advance(now, w)
 }
+
+// await has a message wait for a ReadBack, and those behind it to the same person with it: order comes first.
+func (p *Partition) await(w *work) {
+	p.reading = append(p.reading, w)
+	p.ahead[w.towards()] = true
+}
+
+// towards is a number and a person, within whom order is kept.
+type towards struct{ sender, ref string }
+
+func (w *work) towards() towards { return towards{w.routed.Sender, string(w.routed.RecipientRef())} }
 
 // reaches is how far back attempts must be known before a message is acted on.
 func (p *Partition) reaches(w *work) time.Time { return w.routed.AcceptedAt.Add(-p.cfg.Horizon) }
@@ -214,15 +225,15 @@ func (p *Partition) readBack(now time.Time, e ReadBack, older Older) {
 	p.since = e.From // prune has let it stand meanwhile
 	p.keepAll(now)
 	waiting := p.reading
-	p.reading = nil
+	p.reading, p.ahead = nil, map[towards]bool{}
 	oldest := p.since
 	for _, w := range waiting {
-		if !p.reaches(w).Before(p.since) {
+		if !p.reaches(w).Before(p.since) && !p.ahead[w.towards()] {
 			w.msg.since = p.since
 			p.advance(now, w)
 			continue
 		}
-		p.reading = append(p.reading, w)
+		p.await(w)
 		oldest = earlier(oldest, p.reaches(w))
 	}
 	if len(p.reading) > 0 {

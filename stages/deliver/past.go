@@ -70,26 +70,15 @@ func (o past) message(k key) *message {
 	return m
 }
 
-// compact keeps of a send that is over only that it is.
+// compact keeps of a send that is over only that it is. Where the log tells of another one, too, all is kept: which of them
+// repeats which follows from whose claim came first.
 func (m *message) compact(accepted int64, final entry) {
-	final.Attempt = finals[finalOf(final.Class)]
-	m.reduce(accepted, final)
-}
-
-// reduce keeps of a send that is over only its final outcome.
-func (m *message) reduce(accepted int64, final entry) {
-	final.over = true
-	final.source, _ = m.source(accepted)
-	kept := make([]entry, 0, 1)
-	for _, e := range m.entries {
-		switch {
-		case e.accepted != accepted:
-			kept = append(kept, e)
-		case e.offset == final.offset:
-			kept = append(kept, final)
-		}
+	if slices.ContainsFunc(m.entries, func(e entry) bool { return e.accepted != accepted }) {
+		return
 	}
-	m.entries = kept
+	final.source, _ = m.source(accepted)
+	final.Attempt, final.over = finals[finalOf(final.Class)], true
+	m.entries = []entry{final}
 }
 
 // retire makes a message past if nothing more is to come of it, and lays it to rest if nothing is before its turn in a lane.

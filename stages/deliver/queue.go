@@ -18,6 +18,7 @@ type sender struct {
 	ready      recipients // who may get a message now
 	queued     [priorities]int
 	flight     int  // claims and calls under way
+	unread     int  // claims that were not read back yet
 	asleep     bool // waits for its turn; a timer wakes it
 	crowded    bool // waits in Partition.crowded
 }
@@ -206,8 +207,12 @@ func (p *Partition) run(now time.Time, s *sender) {
 }
 
 // room says whether a number may have one more call under way: at most as many as are left to all others together. So
-// however many numbers are slow, as many calls as each of them has stay free for those that are not.
+// however many numbers are slow, as many calls as each of them has stay free for those that are not. And of claims that were
+// not read back no more than half a second's worth: after a stall of the log all of them are called at once.
 func (p *Partition) room(s *sender) bool {
+	if s.unread >= max(1, int(s.limiter.rate()/2)) {
+		return false // each that is read back runs it again
+	}
 	if s.flight < min(flight, flightOfAll-p.flight) {
 		return true
 	}

@@ -74,6 +74,7 @@ type deliverer struct {
 	log      pipeline.Log
 	attempts pipeline.Log // its own batches: a claim must not wait behind copies
 	regs     registers
+	lookups  deliver.Registers // of regs and tokens
 	refs     *seal.Refs
 	keeper   seal.Keeper
 	tokens   *tokens
@@ -107,6 +108,10 @@ func Deliver(p *boot.Process, cfg *DeliverConfig) (boot.Service, error) {
 		tokens: newTokens(cfg.Credentials), slots: make(chan struct{}, sendsAtOnce), metrics: newSendMetrics(p.Registry),
 	}
 	d.refs = seal.NewRefs(refsKeeper, d.regs.refsKey)
+	d.lookups = deliver.Registers{
+		Tenant: d.regs.tenant, Stop: d.regs.stop, Suppressed: d.regs.objected.stand,
+		SuppressionsAge: d.regs.objected.table.Age, Credential: d.tokens.has,
+	}
 	d.metrics.watch(p.Registry, d.regs.stops.All)
 	return guarded(p, boot.Service{Run: d.run, Ready: allReady(d.regs.ready, keeper.Ready, refsKeeper.Ready)}), nil
 }
@@ -142,10 +147,7 @@ func (d *deliverer) own(ctx context.Context, o *kafka.Owned) error {
 	defer part.left()
 	partition := deliver.New(deliver.Config{
 		Horizon: d.cfg.Horizon, Since: since, NewID: func() string { return ulid.Make().String() },
-		Registers: deliver.Registers{
-			Tenant: d.regs.tenant, Stop: d.regs.stop, Suppressed: d.regs.objected.stand,
-			SuppressionsAge: d.regs.objected.table.Age, Credential: d.tokens.has,
-		},
+		Registers: d.lookups,
 	})
 	keyed := pipeline.Keyed[deliver.Effect]{
 		Name: "deliver", Step: part.counted(partition.Step), Perform: part.perform, Drain: boot.DrainTimeout, Metrics: d.process.Metrics,

@@ -36,8 +36,12 @@ func (d *deliverPart) dial(ctx context.Context, e deliver.Dial) (any, error) {
 		}
 		return deliver.Answer{Reason: deliver.ReasonClaimOver}, nil
 	}
-	if !time.Now().Before(e.Deadline) { // a claim that is over, by the monotonic clock: others may act
+	now := time.Now()
+	if !now.Before(e.Deadline) { // a claim that is over, by the monotonic clock: others may act
 		return deliver.Answer{Reason: deliver.ReasonClaimOver}, nil
+	}
+	if reason := d.lookups.Shut(now, m); reason != "" { // an objection or a stop that came meanwhile
+		return deliver.Answer{Reason: reason}, nil
 	}
 	call.Until = e.Deadline
 	a := d.api.Send(ctx, call)

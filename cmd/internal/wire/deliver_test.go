@@ -204,3 +204,49 @@ func TestCallIsOverBeforeASecondSend(t *testing.T) {
 		t.Errorf("a call may take %v, a second send counts on %v", cloudapi.Total, deliver.HTTPTimeout)
 	}
 }
+
+// Goal: an objection that comes while a call is prepared prevents it: registers are asked last before the call. Method: one
+// message and its claim, dialled while its recipient is suppressed, then while it is not.
+func TestAnObjectionWhileACallIsPreparedPreventsIt(t *testing.T) {
+	d := deploy(t)
+	d.tenant(deliverTenant)
+	meta := d.door(simulator.Config{})
+	d.route(1)
+	keeper, err := seal.OpenKeeper(d.env["WL_KEYS_URL"], "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	api, err := cloudapi.New(cloudapi.Config{BaseURL: d.env["WL_CLOUD_API_URL"], Version: "v26.0", Connections: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer api.Close()
+	p, objected := d.process("deliver"), true
+	part := &deliverPart{deliverer: &deliverer{
+		process: p, api: api, metrics: newSendMetrics(p.Registry), slots: make(chan struct{}, 1),
+		tokens: newTokens(d.env["WL_CREDENTIALS_DIR"]), opener: newOpener(d.cluster, keeper, testWindows),
+		refs: seal.NewRefs(keeper, func(string) ([]byte, bool) { return nil, false }),
+		lookups: deliver.Registers{
+			Tenant:     func(id string) (schemas.Tenant, bool) { return schemas.Tenant{TenantID: id, Status: "active"}, true },
+			Stop:       func(string, string) (schemas.Stop, bool) { return schemas.Stop{}, false },
+			Suppressed: func(string, [][]byte, schemas.Category) bool { return objected },
+		},
+	}}
+	dial := deliver.Dial{
+		Routed: decodeAll(d, RoutedT, schemas.Routeds)[0], Claim: schemas.Attempt{Attempt: 1, ClaimID: "claim"},
+		ClaimedAt: time.Now(), Deadline: time.Now().Add(deliver.ClaimLife),
+	}
+	for calls, want := range []deliver.Phase{deliver.NotSent, deliver.Answered} {
+		answer, err := part.dial(within(t), dial)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if a := answer.(deliver.Answer); a.Phase != want || (want == deliver.NotSent && a.Reason != "opted_out") {
+			t.Errorf("objected %v: phase %v for %q", objected, a.Phase, a.Reason)
+		}
+		if n := meta.Counts().Accepted; n != calls {
+			t.Errorf("objected %v: %d calls", objected, n)
+		}
+		objected = false
+	}
+}
