@@ -33,6 +33,7 @@ func TestTenantsFileIsStrict(t *testing.T) {
 		"a long settlement":     acme("    settle_after: 48h\n"),
 		"an endless override":   acme("    retention_override: {window: 168h, reason: INC-7, requester: jo}\n"),
 		"an unasked override":   acme("    retention_override: {window: 168h, reason: INC-7, until: 2026-12-24T00:00:00Z}\n"),
+		"a label key of words":  acme("    label_keys: [campaign, CANARY key]\n"),
 		"no sender":             "tenants:\n  - {tenant_id: acme-shop, region: eu}\n",
 		"a path as sender":      strings.Replace(acme(), `"1"`, `"../CANARY"`, 1),
 		"no account":            strings.Replace(acme(), `waba_id: "2", `, "", 1),

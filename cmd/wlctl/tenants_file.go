@@ -12,6 +12,7 @@ import (
 
 	"github.com/whatsapplink/cloud/pipeline/seal"
 	"github.com/whatsapplink/cloud/schemas"
+	"github.com/whatsapplink/cloud/sinks/clickhouse"
 )
 
 // tenantsFile is tenants.yaml; unknown fields are refused, so that no name, e-mail or company can slip in.
@@ -85,6 +86,11 @@ func checkTenant(t *schemas.Tenant) error {
 	for _, s := range t.Senders {
 		if !metaID.MatchString(s.PhoneNumberID) || !metaID.MatchString(s.WABA) {
 			return fmt.Errorf("has a sender without phone_number_id and waba_id, Meta's ids, digits only")
+		}
+	}
+	for _, key := range t.LabelKeys {
+		if !clickhouse.LabelKey(key) {
+			return fmt.Errorf("has a label key that is none: at most 48 letters, digits, _ - . and :, no 7 digits in a row")
 		}
 	}
 	for _, w := range []string{t.DeliveryWindow, t.DiagnosticWindow} {

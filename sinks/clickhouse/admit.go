@@ -78,12 +78,16 @@ func refs(e *schemas.Event) bool {
 	return e.Copy == nil || len(e.Copy.SeedID) == 0 || len(e.Copy.SeedID) == 16
 }
 
+// LabelKey reports whether events may bear labels of a key: ASCII letters, digits, "_", "-", "." and ":", at most 48 of them,
+// fewer than 7 digits in a row, no wamid.
+func LabelKey(key string) bool { return key != "" && word(key, 48) }
+
 func labels(all map[string]string) bool {
 	if len(all) > 8 {
 		return false
 	}
 	for k, v := range all {
-		if !word(k, 48) || !word(v, 48) || digits(v) > 6 {
+		if !LabelKey(k) || !word(v, 48) || digits(v) > 6 {
 			return false
 		}
 	}

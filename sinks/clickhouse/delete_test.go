@@ -67,6 +67,15 @@ func TestADeletionHoldsAgainstReplayAndRepair(t *testing.T) {
 	if n, err := db.SubjectSends(t.Context(), subject); err != nil || n != 3 {
 		t.Fatalf("%d sends planned (%v), want 3", n, err)
 	}
+	if err := db.bury(t.Context(), subject); err != nil {
+		t.Fatal(err)
+	}
+	rows := "SELECT count() FROM events WHERE message_id = '" + id(1) + "'"
+	before := ask(t, db, rows)
+	if err := db.Recompute(t.Context(), noon.Truncate(time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	expect(t, db, before, rows) // a repair beside the deletion copies nothing of what is being deleted
 	if err := db.DeleteSubject(t.Context(), subject, 0); err != nil {
 		t.Fatal(err)
 	}

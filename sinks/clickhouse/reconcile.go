@@ -163,6 +163,7 @@ func (d *DB) Totals(ctx context.Context, from time.Time) (differ []Total, moving
 }
 
 // Recompute has the derived tables of an hour of acceptance computed anew by the next refresh, from the events as they are.
+// What is being deleted is left out, so that it does not come back.
 func (d *DB) Recompute(ctx context.Context, hour time.Time) error {
 	var columns []string
 	for _, c := range eventsTable().columns {
@@ -170,5 +171,7 @@ func (d *DB) Recompute(ctx context.Context, hour time.Time) error {
 	}
 	names := strings.Join(columns, ", ")
 	return d.exec(ctx, "touch the events of an hour", wholeInserts, "INSERT INTO events ("+names+") SELECT "+names+
-		" FROM events FINAL WHERE accepted_at >= ? AND accepted_at < ?", hour.UTC(), hour.UTC().Add(time.Hour))
+		" FROM events FINAL WHERE accepted_at >= ? AND accepted_at < ?"+
+		" AND (tenant_id, message_id, accepted_at) NOT IN (SELECT tenant_id, message_id, accepted_at FROM tombstones WHERE message_id != '')",
+		hour.UTC(), hour.UTC().Add(time.Hour))
 }

@@ -57,7 +57,7 @@ sends AS
         minOrNullIf(at, kind = 'delivered') AS delivered_at,
         minOrNullIf(at, kind = 'read') AS read_at,
         minOrNullIf(at, kind = 'redacted') AS redacted_at,
-        maxIf(due_at, rank > 2 OR kind = 'redacted') AS redaction_due_at,
+        maxIf(due_at, rank > 2 AND e.window != '0s' OR kind = 'redacted') AS redaction_due_at,
         maxIf(attempt, kind = 'claimed') AS attempts,
         uniqExactIf(detail, kind = 'parked') AS parked,
         argMaxIf(error_code, (at, attempt), kind = 'failed') AS failed_code,

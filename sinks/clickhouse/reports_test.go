@@ -88,6 +88,19 @@ func TestReportsTellTheStory(t *testing.T) {
 	expect(t, db, "9 1 5 1000", "SELECT concat(toString(messages), ' ', toString(redacted), ' ', toString(overdue), ' ', toString(latest_ms)) FROM retention")
 }
 
+// Goal: what no diagnostic copy was made of is never overdue. Method: a message sent under a window of zero yesterday, whose
+// record without content waits for the turn of its lane.
+func TestAWindowOfZeroIsNeverOverdue(t *testing.T) {
+	db := open(t)
+	sent := tell(0, schemas.KindSent, time.Second)
+	sent.Window, sent.DueAt = "0s", sent.At
+	write(t, db, span(0, 2), tell(0, schemas.KindAccepted, 0), sent)
+	if err := db.Refresh(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	expect(t, db, "0s 1 0", "SELECT concat(window, ' ', toString(messages), ' ', toString(overdue)) FROM retention")
+}
+
 // Goal: a trace is one message's time line, with the wait before each step. Method: the story's first message.
 func TestATraceIsATimeLine(t *testing.T) {
 	db := open(t)

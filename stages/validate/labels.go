@@ -1,6 +1,9 @@
 package validate
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
 
 const maxLabels = 8
 
@@ -22,7 +25,7 @@ func labels(labels map[string]string, declared []string) (reason string) {
 	return reason
 }
 
-// isLabelValue reports ^[a-z0-9_.-]{1,48}$ with fewer than 7 digits in all.
+// isLabelValue reports ^[a-z0-9_.-]{1,48}$ with fewer than 7 digits in all, and no wamid.
 func isLabelValue(s string) bool {
 	digits := 0
 	for i := range len(s) {
@@ -34,5 +37,5 @@ func isLabelValue(s string) bool {
 			return false
 		}
 	}
-	return len(s) >= 1 && len(s) <= 48 && digits < 7
+	return len(s) >= 1 && len(s) <= 48 && digits < 7 && !strings.Contains(s, "wamid")
 }

@@ -198,7 +198,7 @@ func TestPatternsAtTheirBorders(t *testing.T) {
 			[]string{"", "ab", "_ab", "-ab", "aBc", "a.b", "a" + strings.Repeat("b", 64), "t1234567", "äbc"}},
 		"label": {isLabelValue,
 			[]string{"a", "a.b_c-9", strings.Repeat("z", 48), "1a2b3c4d5e6f"},
-			[]string{"", "A", "a b", strings.Repeat("z", 49), "1a2b3c4d5e6f7", "1234567", "é"}},
+			[]string{"", "A", "a b", strings.Repeat("z", 49), "1a2b3c4d5e6f7", "1234567", "é", "wamid.abc"}},
 		"user id": {func(s string) bool { _, ok := UserIDCountry(s); return ok },
 			[]string{"US.1", "US." + strings.Repeat("a", 128), "US.ENT." + strings.Repeat("Z", 128), "DE.ENT"},
 			[]string{"", "US", "US.", "us.1", "ZZ.1", "US.a b", "US." + strings.Repeat("a", 129), "US.ENT.", "US.ENT.a.b", "001.1", ".1"}},
