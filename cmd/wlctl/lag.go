@@ -24,7 +24,7 @@ type lagRow struct {
 // reads says which topics each group commits.
 var reads = map[string]func(topic string) bool{
 	"wl.validate": prefixed("requests"), "wl.route": prefixed("validated"), "wl.redact": prefixed("delivered."),
-	"wl.deliver": prefixed("routed", "retry.", "status"), "wl.record": prefixed("events", "receipts", "audit", "suppressions"),
+	"wl.deliver": prefixed("routed", "retry.", "status"), "wl.record": prefixed("events", "receipts", "audit", "suppressions", "tenants"),
 	"wl.custody": prefixed("controls"),
 }
 

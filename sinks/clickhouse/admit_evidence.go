@@ -21,11 +21,14 @@ func AdmitReceipt(r *schemas.Receipt) ([]*schemas.Receipt, error) {
 	return admitted(r, ok)
 }
 
-// AdmitAudit is Admit for audit records. An actor is an id of staff, which may have the form of a mail address.
+// AdmitAudit is Admit for audit records. An actor is an id of staff, which may have the form of a mail address, and seven digits
+// as custody takes them.
 func AdmitAudit(a *schemas.AuditRecord) ([]*schemas.AuditRecord, error) {
 	ok := detail(a.AuditID) && inBounds(a.At) && (len(a.ReadHash) == 0 || len(a.ReadHash) == 32) &&
 		(a.MessageID == "" || messageID(a.MessageID)) && detail(a.ControlID) && detail(a.IncidentID) && detail(a.Detail)
-	for _, s := range [...]string{a.Action, strings.Replace(a.Actor, "@", "", 1), a.TenantID, a.Purpose, a.PolicyVersion} {
+	actor := strings.Replace(a.Actor, "@", "", 1)
+	ok = ok && len(actor) <= 64 && digits(actor) <= 7 && detail(actor)
+	for _, s := range [...]string{a.Action, a.TenantID, a.Purpose, a.PolicyVersion} {
 		ok = ok && word(s, 64)
 	}
 	return admitted(a, ok)

@@ -120,7 +120,7 @@ func TestEventsOfOurStagesAreAdmitted(t *testing.T) {
 func TestEvidenceThatCouldHoldContentIsRefused(t *testing.T) {
 	receipt := schemas.Receipt{State: "expired", Lane: "delivered.72h", Bucket: noon, Deadline: noon, ObservedAt: noon, PolicyVersion: "2026-11",
 		Seeds: []schemas.SeedRef{{Topic: "keys.72h", SeedID: make([]byte, 16), AppendedAt: noon}}}
-	audit := schemas.AuditRecord{AuditID: id(1), Action: "content_shown", Actor: "ann@example.com", TenantID: "acme", MessageID: id(2), ControlID: id(3),
+	audit := schemas.AuditRecord{AuditID: id(1), Action: "content_shown", Actor: "u1234567@example.com", TenantID: "acme", MessageID: id(2), ControlID: id(3),
 		Purpose: "debug", IncidentID: "INC-20261126", Detail: "not_found", At: noon, ReadHash: make([]byte, 32), PolicyVersion: "2026-11"}
 	objection := schemas.Suppression{Scope: "recipient", TenantID: "acme", Ref: make([]byte, 16), Category: "marketing", State: "stop", EffectiveAt: noon, Source: "keyword"}
 	tenant := schemas.Tenant{TenantID: "acme", Status: "active", Region: "eu", DeliveryWindow: "24h", DiagnosticWindow: "72h", SettleAfter: "1h",

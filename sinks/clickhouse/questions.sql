@@ -42,4 +42,4 @@ SELECT window, messages, redacted, overdue, latest_ms FROM retention ORDER BY wi
 -- Where did data go, by whom was it taken, and on what legal basis?
 SELECT processor, region, country, transfer_basis, messages FROM transfers ORDER BY processor, region, country;
 -- meta | eu | DE | same_region | 10
--- meta | us | BR | standard_clauses | 10
+-- meta | us | BR | scc | 10

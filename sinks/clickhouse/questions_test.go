@@ -44,7 +44,7 @@ func exampleData() (all []schemas.Event) {
 				}
 				e.Country, e.Category, e.Window = "BR", "marketing", "24h"
 				if e.SenderID != "" {
-					e.SenderID, e.Region, e.TransferBasis = "206540352242922", "us", "standard_clauses"
+					e.SenderID, e.Region, e.TransferBasis = "206540352242922", "us", "scc"
 				}
 			}
 			all = append(all, e)
