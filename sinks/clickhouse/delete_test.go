@@ -40,26 +40,7 @@ func TestADeletionHoldsAgainstReplayAndRepair(t *testing.T) {
 	late := theirs[3]
 	late.Kind = schemas.KindRead
 
-	landed := int64(0)
-	land := func(events ...schemas.Event) { // as record does, under a token of their own
-		t.Helper()
-		var values []Value
-		for i := range events {
-			b, err := schemas.Events.Encode(&events[i])
-			if err != nil {
-				t.Fatal(err)
-			}
-			values = append(values, Value{Bytes: b, AppendedAt: noon.UnixMilli()})
-		}
-		s := pipeline.Span{Topic: "events", First: landed, Next: landed + int64(len(events))}
-		landed = s.Next
-		if err := GatherEvents(db, 0, 1).Write(t.Context(), s, values); err != nil {
-			t.Fatal(err)
-		}
-		if err := db.Refresh(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-	}
+	land := lander(t, db)
 	all := slices.Concat(theirs, others)
 	land(all...)
 	expect(t, db, "6", "SELECT count() FROM messages FINAL")
@@ -111,4 +92,55 @@ func TestADeletionHoldsAgainstReplayAndRepair(t *testing.T) {
 	land(later...)
 	expect(t, db, "16", "SELECT count() FROM events FINAL")
 	expect(t, db, "4", "SELECT count() FROM messages FINAL")
+}
+
+// Goal: what was accepted before a deletion and is recorded after it leaves nothing, its callbacks included, which bear no
+// ref. Method: a person deleted of whom nothing is recorded yet; then their events, and a callback in a batch of its own and
+// one in the same batch, beside somebody else's.
+func TestWhatIsRecordedAfterItsDeletionLeavesNothing(t *testing.T) {
+	db := open(t)
+	gone := []byte("ref-of-the-gone!")
+	subject := Subject{TenantID: "acme", Refs: [][]byte{gone}, Through: noon.Add(time.Hour)}
+	if err := db.DeleteSubject(t.Context(), subject, 0); err != nil {
+		t.Fatal(err)
+	}
+	land := lander(t, db)
+	theirs := func(kind schemas.Kind) schemas.Event {
+		e := tell(1, kind, time.Second)
+		e.RecipientRef = gone
+		return e
+	}
+	callback := func(kind schemas.Kind) schemas.Event {
+		e := theirs(kind)
+		e.RecipientRef = nil
+		return e
+	}
+	land(theirs(schemas.KindAccepted), theirs(schemas.KindSent), callback(schemas.KindDelivered), tell(2, schemas.KindAccepted, 0))
+	land(callback(schemas.KindRead))
+	expect(t, db, id(2), "SELECT arrayStringConcat(groupArray(message_id), ',') FROM events")
+	expect(t, db, id(2), "SELECT arrayStringConcat(groupArray(message_id), ',') FROM messages FINAL")
+}
+
+// lander returns what lands events as record does, each time under a token of their own, and refreshes.
+func lander(t *testing.T, db *DB) func(...schemas.Event) {
+	landed := int64(0)
+	return func(events ...schemas.Event) {
+		t.Helper()
+		var values []Value
+		for i := range events {
+			b, err := schemas.Events.Encode(&events[i])
+			if err != nil {
+				t.Fatal(err)
+			}
+			values = append(values, Value{Bytes: b, AppendedAt: noon.UnixMilli()})
+		}
+		s := pipeline.Span{Topic: "events", First: landed, Next: landed + int64(len(events))}
+		landed = s.Next
+		if err := GatherEvents(db, 0, 1).Write(t.Context(), s, values); err != nil {
+			t.Fatal(err)
+		}
+		if err := db.Refresh(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
 }

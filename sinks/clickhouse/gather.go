@@ -29,6 +29,7 @@ const insertsAtOnce = 2
 type Gatherer struct {
 	target   *target[schemas.Event]
 	progress *target[part]
+	graves   *target[grave]
 	deleted  *graveyard
 	linger   time.Duration
 	full     int
@@ -46,6 +47,7 @@ type gathering struct {
 	writers int
 	hurry   func() // ends the waiting for more
 	deleted *graveyard
+	found   graves
 	ctx     context.Context
 	cancel  context.CancelFunc // when no writer waits any more
 	done    chan struct{}
@@ -67,8 +69,9 @@ type Value struct {
 // lags behind.
 func GatherEvents(db *DB, linger time.Duration, full int) *Gatherer {
 	return &Gatherer{
-		target: newTarget(db, eventsTable()), progress: newTarget(db, progressTable()), deleted: &graveyard{db: db},
-		linger: linger, full: full, slots: make(chan struct{}, insertsAtOnce),
+		target: newTarget(db, eventsTable()), progress: newTarget(db, progressTable()), graves: newTarget(db, gravesTable()),
+		deleted: &graveyard{db: db},
+		linger:  linger, full: full, slots: make(chan struct{}, insertsAtOnce),
 	}
 }
 
@@ -131,12 +134,23 @@ func (g *Gatherer) begin(ctx context.Context) *gathering {
 			g.open = nil
 		}
 		g.mu.Unlock()
-		token := o.token()
-		if o.err = g.target.insert(o.ctx, token, o); o.err == nil {
-			o.err = g.progress.insert(o.ctx, token, whole[part](o.parts))
-		}
+		o.err = g.insert(o)
 	}()
 	return o
+}
+
+// insert inserts the events, then tombstones of sends among them, so that the next callback of theirs finds them, and then
+// notes how far the partitions are.
+func (g *Gatherer) insert(o *gathering) error {
+	token := o.token()
+	err := g.target.insert(o.ctx, token, o)
+	if err == nil && len(o.found) > 0 {
+		err = g.graves.insert(o.ctx, "tombstones/"+token, o.found)
+	}
+	if err == nil {
+		err = g.progress.insert(o.ctx, token, whole[part](o.parts))
+	}
+	return err
 }
 
 func (g *Gatherer) leave(o *gathering) {
@@ -183,6 +197,7 @@ func (o *gathering) chunks(yield func([]schemas.Event) error) error {
 	if err != nil {
 		return err
 	}
+	o.found = graves{}
 	events := make([]schemas.Event, 0, min(chunk, o.rows))
 	for _, p := range o.parts {
 		for _, v := range p.values {
@@ -190,7 +205,13 @@ func (o *gathering) chunks(yield func([]schemas.Event) error) error {
 			if err != nil {
 				return fmt.Errorf("decode an event that was decoded before: %w", err)
 			}
-			if deleted.cover(&e) {
+			if through, ok := deleted.byRef(&e); ok {
+				if !deleted.bySend(&e) {
+					o.found[sendOf(&e)] = through
+				}
+				continue
+			}
+			if _, ok := o.found[sendOf(&e)]; ok || deleted.bySend(&e) {
 				continue
 			}
 			if events = append(events, e); len(events) == cap(events) {

@@ -23,10 +23,43 @@ type tombstone struct{ tenant, ref string }
 
 // cover reports whether an event tells of what was deleted: by its ref, or, since callbacks bear none, by its send.
 func (t *tombstones) cover(e *schemas.Event) bool {
-	if through, ok := t.refs[tombstone{e.TenantID, string(e.RecipientRef)}]; ok && !e.AcceptedAt.After(through) {
-		return true
+	_, ok := t.byRef(e)
+	return ok || t.bySend(e)
+}
+
+func (t *tombstones) bySend(e *schemas.Event) bool { return len(t.sends) > 0 && t.sends[sendOf(e)] }
+
+// byRef returns until when what was accepted for the recipient of an event is deleted, if the event is part of that.
+func (t *tombstones) byRef(e *schemas.Event) (through time.Time, ok bool) {
+	through, ok = t.refs[tombstone{e.TenantID, string(e.RecipientRef)}]
+	return through, ok && !e.AcceptedAt.After(through)
+}
+
+// grave is a tombstone of one send.
+type grave struct {
+	sendKey
+	through time.Time
+}
+
+// graves are those of sends that were deleted before they came, and are left out for their ref: their callbacks, which come
+// after it, bear none.
+type graves map[sendKey]time.Time
+
+func (g graves) chunks(yield func([]grave) error) error {
+	var all []grave
+	for k, through := range g {
+		all = append(all, grave{k, through})
 	}
-	return len(t.sends) > 0 && t.sends[sendOf(e)]
+	return yield(all)
+}
+
+func gravesTable() table[grave] {
+	return table[grave]{name: "tombstones", columns: []column[grave]{
+		values("tenant_id", lowCardinality, func(g *grave) string { return g.tenant }),
+		values("message_id", "String", func(g *grave) string { return g.message }),
+		values("accepted_at", micros, func(g *grave) time.Time { return time.UnixMicro(g.accepted).UTC() }),
+		values("deleted_through", micros, func(g *grave) time.Time { return g.through }),
+	}}
 }
 
 // graveyard reads tombstones when there are others than before. Safe for concurrent use.

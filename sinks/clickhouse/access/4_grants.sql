@@ -3,7 +3,7 @@
 
 -- record: inserts only, and as wl_refresher what its refreshes compute from.
 GRANT INSERT ON events, INSERT ON progress, INSERT ON receipts, INSERT ON audit, INSERT ON suppression_history,
-    INSERT ON policy_history, INSERT ON rights_requests
+    INSERT ON policy_history, INSERT ON rights_requests, INSERT ON tombstones
 TO wl_writer WITH REPLACE OPTION;
 
 GRANT SELECT ON events, SELECT ON repeats, SELECT ON messages, SELECT ON refreshes, SELECT ON tombstones, SELECT ON schema_migrations,
