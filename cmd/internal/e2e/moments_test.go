@@ -190,7 +190,7 @@ func sendersChanged(s *storm) {
 	for {
 		var requests []pipeline.Output
 		batch := map[identity]bool{}
-		for range 10 {
+		for range 40 { // to a new number beside n others goes one in n+1: so many that one of them does
 			r, id, err := sampleRequest(s.random, shop)
 			s.must(err)
 			requests, batch[id] = append(requests, r), true
