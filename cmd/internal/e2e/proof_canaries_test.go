@@ -1,7 +1,9 @@
 package e2e
 
 import (
+	"fmt"
 	"math/rand/v2"
+	"sync/atomic"
 
 	canaryset "github.com/whatsapplink/cloud/cmd/internal/canary"
 )
@@ -27,13 +29,17 @@ func (c *canaries) plant(length int) string {
 	return string(b)
 }
 
-// phone returns a random number, and looks for it.
+// phone returns a number of its own, and looks for it.
 func (c *canaries) phone() string {
-	digits := []byte("+49151")
-	for range 8 {
-		digits = append(digits, byte('0'+rand.IntN(10)))
-	}
+	number := fmt.Sprintf("+49151%08d", numbers.Add(1)*61_803_399%100_000_000)
 	c.n++
-	c.Phone(string(digits))
-	return string(digits)
+	c.Phone(number)
+	return number
 }
+
+// numbers counts those of all cases, so that no two have one: they share a broker, and find what is another's in its plaintext.
+var numbers = func() *atomic.Uint64 {
+	n := new(atomic.Uint64)
+	n.Store(rand.Uint64N(100_000_000))
+	return n
+}()
